@@ -1,0 +1,65 @@
+import { type Database, rows } from '../src/db/database.ts';
+import { StreamAlreadyLiveError } from '../src/domains/streams/streams.errors.ts';
+import { accountNames } from '../src/domains/wallet/wallet.api.ts';
+import type { Services } from '../src/graphql/context.ts';
+
+/** Coins that each demo viewer begins with. */
+const DEMO_COINS = 10_000n;
+const DEMO_VIEWERS = ['layla', 'omar', 'sara'];
+const DEMO_STREAMS = [
+  { handle: 'pinkydoll', title: 'Ice cream so good! NPC live' },
+  { handle: 'souq', title: 'سوق Hadiya: today’s finds' },
+];
+const SEED_LOCK = 4_823_017;
+
+/** What every server needs and none has by itself: gifts, coin packs and the first rate card. Does nothing where they are. */
+export async function seedCatalogue(db: Database): Promise<void> {
+  await db.inTransaction(async (sql) => {
+    await rows(sql, '/* seed.lock */ SELECT pg_advisory_xact_lock($1)', [SEED_LOCK]);
+    const [known] = await rows<{ count: bigint }>(sql, '/* seed.known */ SELECT count(*) FROM rate_card');
+    if (known!.count > 0n) return;
+    await rows(sql, '/* seed.rateCard */ INSERT INTO rate_card (coins, diamonds) VALUES (2, 1)');
+    await rows(
+      sql,
+      `/* seed.gifts */ INSERT INTO gift (name, coins) VALUES ('Rose', 1), ('Ice Cream', 10), ('Heart', 50), ('Fireworks', 200),
+       ('Galaxy', 1000), ('Lion', 5000)`,
+    );
+    await rows(
+      sql,
+      `/* seed.packs */ INSERT INTO coin_pack (coins, price_minor, currency) VALUES (70, 99, 'USD'), (350, 499, 'USD'),
+       (700, 999, 'USD'), (3500, 4999, 'USD'), (7000, 9999, 'USD')`,
+    );
+  });
+}
+
+/** The people of the demo, with coins and two live streams. Once: what visitors change, or end, stays so. */
+export async function seedDemo({ db, accounts, wallets, streams }: Services): Promise<void> {
+  for (const handle of DEMO_VIEWERS) {
+    const { viewer } = await accounts.signIn(handle);
+    await db.inTransaction(async (sql) => {
+      const [issuance, wallet] = await wallets.accounts(sql, [
+        accountNames.coinIssuance(),
+        accountNames.wallet(viewer.id),
+      ]);
+      await rows(sql, '/* seed.lock */ SELECT pg_advisory_xact_lock($1)', [SEED_LOCK]);
+      const granted = await rows(
+        sql,
+        "/* seed.granted */ SELECT 1 FROM transfer WHERE kind = 'DEMO_GRANT' AND cause_id = $1",
+        [viewer.id],
+      );
+      if (granted.length > 0) return;
+      await wallets.post(sql, [
+        { debit: issuance!, credit: wallet!, unit: 'COIN', amount: DEMO_COINS, kind: 'DEMO_GRANT', causeId: viewer.id },
+      ]);
+    });
+  }
+  for (const { handle, title } of DEMO_STREAMS) {
+    const { viewer } = await accounts.signIn(handle);
+    const creator = await db.prisma.creator.findUnique({ where: { viewerId: viewer.id }, select: { id: true } });
+    if (creator) continue;
+    await streams.start(viewer, title).catch((error: unknown) => {
+      // Another server that starts at this moment was quicker.
+      if (!(error instanceof StreamAlreadyLiveError)) throw error;
+    });
+  }
+}
