@@ -1,0 +1,119 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { PrismaClient } from '../generated/prisma/client.ts';
+import { isWriteConflict } from './sql-errors.ts';
+
+/** Connections in one process's pool. Small: gifts use one, and hot rows gain nothing from more. */
+export const POOL_SIZE_MAX = 16;
+/** Attempts at a SQL transaction that loses against another, the first included. */
+export const TRANSACTION_ATTEMPTS_MAX = 5;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** An open SQL transaction. Whoever takes one writes with it and neither commits nor rolls back. */
+export type SqlTransaction = { query: pg.ClientBase['query'] };
+
+/** Something that SQL can be sent to: the pool, or a transaction. */
+export type Queryable = { query: pg.ClientBase['query'] };
+
+/** Called with the text of every SQL statement that the process sends. */
+export type SqlListener = (text: string) => void;
+
+/** Postgres as the rest of the code sees it. */
+export type Database = {
+  pool: pg.Pool;
+  prisma: PrismaClient;
+  /** Runs `work` in one SQL transaction, committed when it returns and rolled back when it throws; a lost write conflict is tried again. */
+  inTransaction: <T>(work: (sql: SqlTransaction) => Promise<T>) => Promise<T>;
+  /** Hears every statement until the returned function is called. For tests that count them. */
+  onSql: (listener: SqlListener) => () => void;
+  /** Closes every connection, after the statements under way. */
+  close: () => Promise<void>;
+};
+
+// int8 as bigint: amounts and ids are exact, and JSON.stringify refuses them instead of rounding.
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8
+      ? BigInt
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+/** Opens the pool and the Prisma client over it. Nothing is sent before the first query. */
+export function connectDatabase(url: string, log: Logger): Database {
+  const listeners = new Set<SqlListener>();
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: POOL_SIZE_MAX,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'hadiya',
+    Client: hearingClient(listeners),
+  });
+  // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  return {
+    pool,
+    prisma,
+    inTransaction: (work) => inTransaction(pool, work),
+    onSql: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}
+
+/** `sql.query` with int8 as bigint. Prisma keeps pg's own parsers, so the setting goes with each query. */
+export async function rows<Row extends pg.QueryResultRow>(
+  sql: Queryable,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  const result = await sql.query<Row>({ text, values: [...values], types });
+  return result.rows;
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptTransaction(pool, work);
+    } catch (error) {
+      if (!isWriteConflict(error) || attempt === TRANSACTION_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function attemptTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+function hearingClient(listeners: ReadonlySet<SqlListener>): typeof pg.Client {
+  return class extends pg.Client {
+    // biome-ignore lint/suspicious/noExplicitAny: pg's query has a dozen overloads, and all of them pass through
+    override query(...args: any[]): any {
+      if (listeners.size > 0) {
+        const text = typeof args[0] === 'string' ? args[0] : args[0]?.text;
+        if (typeof text === 'string') for (const listener of listeners) listener(text);
+      }
+      return super.query(...(args as Parameters<pg.Client['query']>));
+    }
+  } as typeof pg.Client;
+}

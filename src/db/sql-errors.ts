@@ -1,0 +1,21 @@
+/** What `pg` puts on the errors that Postgres sends. */
+type PostgresError = Error & { code: string; constraint?: string };
+
+function isPostgresError(error: unknown): error is PostgresError {
+  return error instanceof Error && typeof (error as { code?: unknown }).code === 'string' && 'severity' in error;
+}
+
+/** Whether the statement lost against another transaction (serialization failure, deadlock) and may be tried again. */
+export function isWriteConflict(error: unknown): boolean {
+  return isPostgresError(error) && (error.code === '40001' || error.code === '40P01');
+}
+
+/** Whether the named constraint (CHECK, unique index or foreign key) refused the statement. */
+export function brokeConstraint(error: unknown, constraint: string): boolean {
+  return isPostgresError(error) && error.constraint === constraint;
+}
+
+/** Whether the error came from Postgres about the statement itself, not from a lost connection. */
+export function isStatementError(error: unknown): boolean {
+  return isPostgresError(error) && !error.code.startsWith('08') && !error.code.startsWith('57P');
+}

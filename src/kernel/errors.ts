@@ -1,0 +1,81 @@
+/** Every code that an expected failure can carry. Clients branch on it; messages are for people. */
+export const ERROR_CODES = [
+  'INVALID_INPUT',
+  'NOT_SIGNED_IN',
+  'NOT_FOUND',
+  'FORBIDDEN',
+  'IDEMPOTENCY_CONFLICT',
+  'OVERLOADED',
+  'INSUFFICIENT_COINS',
+  'STREAM_NOT_LIVE',
+  'STREAM_ALREADY_LIVE',
+  'PAYMENT_DECLINED',
+  'PAYMENT_PENDING',
+  'INVALID_CURSOR',
+  'TOO_MANY_OPERATIONS',
+] as const;
+
+/** One of {@link ERROR_CODES}. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** An expected failure: part of the API, safe to show to the caller. Everything else that is thrown is a defect and is masked. */
+export abstract class DomainError extends Error {
+  abstract readonly code: ErrorCode;
+}
+
+/** One thing that is wrong with an input. */
+export type InputIssue = { path: string; message: string };
+
+/** Thrown when an input breaks a rule that its type cannot express. */
+export class InvalidInputError extends DomainError {
+  readonly code = 'INVALID_INPUT';
+  /** @param issues what is wrong, a path and a sentence each; at least one */
+  constructor(readonly issues: readonly InputIssue[]) {
+    super(issues.map((issue) => (issue.path ? `${issue.path}: ${issue.message}` : issue.message)).join('; '));
+  }
+}
+
+/** Thrown when something needs a signed-in viewer and the request has no token, or one that does not hold. */
+export class NotSignedInError extends DomainError {
+  readonly code = 'NOT_SIGNED_IN';
+  constructor(reason: 'missing' | 'invalid' | 'expired' = 'missing') {
+    super(
+      {
+        missing: 'Sign in first: send your token as "Authorization: Bearer <token>".',
+        invalid: 'The token is not valid. Sign in again.',
+        expired: 'The token has expired. Sign in again.',
+      }[reason],
+    );
+  }
+}
+
+/** Thrown when an id names nothing that the caller may see: missing and forbidden look the same. */
+export class NotFoundError extends DomainError {
+  readonly code = 'NOT_FOUND';
+  /** @param what the kind of thing, in the words of the API: "stream", "gift" */
+  constructor(what: string) {
+    super(`There is no such ${what}.`);
+  }
+}
+
+/** Thrown when the viewer may see the thing but not do this with it. */
+export class ForbiddenError extends DomainError {
+  readonly code = 'FORBIDDEN';
+}
+
+/** Thrown when an idempotency key was already used with another input. Nothing is written. */
+export class IdempotencyConflictError extends DomainError {
+  readonly code = 'IDEMPOTENCY_CONFLICT';
+  constructor() {
+    super('This idempotency key was already used with another input. Use a new key for a new request.');
+  }
+}
+
+/** Thrown when a bounded queue is full. Nothing is written. */
+export class OverloadedError extends DomainError {
+  readonly code = 'OVERLOADED';
+  /** @param retryAfterMs how long to wait before the same call is worth sending again */
+  constructor(readonly retryAfterMs: number) {
+    super('Too many requests are waiting. Send the same request, with the same key, again in a moment.');
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Makes an async iterator out of a generator that can wait for long. A plain async generator answers `return()` only when its
+ * pending `next()` settles, so a cancelled subscription would hang until the next event; here `return()` aborts the signal
+ * that the generator waits with.
+ */
+export function abortable<T>(
+  generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
+): AsyncIterableIterator<T> {
+  const controller = new AbortController();
+  const generator = generate(controller.signal);
+  return {
+    next: () => generator.next(),
+    return: () => {
+      controller.abort();
+      return generator.return();
+    },
+    throw: (error: unknown) => {
+      controller.abort();
+      return generator.throw(error);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Passes on what `map` makes of each item; `undefined` is left out. Cancels the source when it is cancelled. */
+export function mapIterator<T, R>(
+  source: AsyncIterableIterator<T>,
+  map: (item: T) => R | undefined,
+): AsyncIterableIterator<R> {
+  return {
+    async next() {
+      for (;;) {
+        const result = await source.next();
+        if (result.done) return { done: true, value: undefined };
+        const value = map(result.value);
+        if (value !== undefined) return { done: false, value };
+      }
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+    async throw(error: unknown) {
+      await source.return?.();
+      throw error;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

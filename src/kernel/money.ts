@@ -1,0 +1,18 @@
+/** The largest amount of anything: what a JSON number and a Postgres CHECK both hold exactly (2^53 − 1). */
+export const AMOUNT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** An amount of fiat money in minor units (cents) of an ISO 4217 currency. */
+export type Money = { minorUnits: bigint; currency: string };
+
+/**
+ * The amount as people write it: "9.99", "500" for a currency without minor units.
+ * Digits per currency come from the runtime's own CLDR data.
+ */
+export function formatAmount({ minorUnits, currency }: Money): string {
+  const digits =
+    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  if (digits === 0) return String(minorUnits);
+  const sign = minorUnits < 0n ? '-' : '';
+  const all = String(minorUnits < 0n ? -minorUnits : minorUnits).padStart(digits + 1, '0');
+  return `${sign}${all.slice(0, -digits)}.${all.slice(-digits)}`;
+}

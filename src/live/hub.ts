@@ -1,0 +1,190 @@
+import type { Logger } from 'pino';
+import type { Database } from '../db/database.ts';
+import { NotFoundError } from '../kernel/errors.ts';
+import type { Bus } from './bus.ts';
+import { channels } from './channels.ts';
+import { decodeCursor, InvalidCursorError } from './cursor.ts';
+import { Feed } from './feed.ts';
+import { decodeEvents, type LiveEvent } from './live-event.ts';
+import { readEvents, readHead, readHeads } from './live-log.ts';
+import { Watcher } from './watcher.ts';
+
+/** Events that a feed keeps in memory: how far a viewer may fall behind before it is closed with 1013. */
+export const RING_SIZE = 4_096;
+/** How often quiet feeds compare their head with Postgres: the longest that a lost bus message delays an event. */
+export const POLL_INTERVAL_MS = 1_000;
+/** Events read from Postgres at a time. */
+export const PAGE_SIZE = 500;
+
+/** The hub's named limits, with the values that tests override. */
+export type HubLimits = { ringSize: number; pollIntervalMs: number; pageSize: number };
+
+/** How one viewer watches. */
+export type WatchOptions = {
+  /** Cursor to resume behind; '' for the whole log; undefined for what happens from now on. */
+  after: string | undefined;
+  /** Called when the viewer is too slow: close its transport, it will resume by cursor. */
+  onLapped: () => void;
+  /** Called once, when the watch has ended for whatever reason. */
+  onEnded?: () => void;
+};
+
+/** What a watcher delivers, and the epoch that its cursors carry. */
+export type Watch = { epoch: string; events: AsyncIterableIterator<LiveEvent> };
+
+type OpenFeed = { feed: Feed; close: () => Promise<void> };
+type FeedEntry = { opening: Promise<OpenFeed>; feed?: Feed; watchers: number };
+
+/** All feeds of this process: one per watched stream, whatever the number of its viewers. */
+export class Hub {
+  readonly #feeds = new Map<bigint, FeedEntry>();
+  readonly #poll: NodeJS.Timeout;
+  #polling: Promise<void> | undefined;
+
+  constructor(
+    private readonly deps: { db: Database; bus: Bus; log: Logger },
+    private readonly limits: HubLimits,
+  ) {
+    this.#poll = setInterval(() => {
+      this.#polling ??= this.#pollHeads().finally(() => {
+        this.#polling = undefined;
+      });
+    }, limits.pollIntervalMs);
+    this.#poll.unref();
+  }
+
+  /** Streams that somebody in this process watches. Equals the number of the hub's bus subscriptions. */
+  get watchedStreams(): number {
+    return this.#feeds.size;
+  }
+
+  /**
+   * Starts watching a stream: backfill → cutover → live.
+   * @throws {NotFoundError} no such stream
+   * @throws {InvalidCursorError} the cursor is not of this log
+   */
+  async watch(streamId: bigint, options: WatchOptions): Promise<Watch> {
+    const entry = this.#acquire(streamId);
+    try {
+      const { feed } = await entry.opening;
+      const afterSeq = await this.#startOf(feed, options.after);
+      const events = new Watcher(feed, {
+        afterSeq,
+        pageSize: this.limits.pageSize,
+        readPage: this.#pageReader(streamId),
+        onLapped: options.onLapped,
+        onEnded: () => {
+          this.#release(streamId, entry);
+          options.onEnded?.();
+        },
+      });
+      return { epoch: feed.epoch, events };
+    } catch (error) {
+      this.#release(streamId, entry);
+      throw error;
+    }
+  }
+
+  /** Ends every feed. Watchers are ended by closing their transports. */
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    await this.#polling;
+    const entries = [...this.#feeds.values()];
+    this.#feeds.clear();
+    await Promise.allSettled(entries.map(async (entry) => (await entry.opening).close()));
+  }
+
+  async #startOf(feed: Feed, after: string | undefined): Promise<bigint> {
+    if (after === undefined) return feed.head;
+    const seq = decodeCursor(feed.epoch, after);
+    // The client may have heard the event from another process before the bus brought it here.
+    if (seq > feed.head) await feed.catchUp();
+    if (seq > feed.head) throw new InvalidCursorError();
+    return seq;
+  }
+
+  #acquire(streamId: bigint): FeedEntry {
+    let entry = this.#feeds.get(streamId);
+    if (!entry) {
+      const created: FeedEntry = { opening: this.#open(streamId), watchers: 0 };
+      created.opening.then(
+        ({ feed }) => {
+          created.feed = feed;
+        },
+        () => {}, // every watcher awaits `opening` and gets the error
+      );
+      entry = created;
+      this.#feeds.set(streamId, entry);
+    }
+    entry.watchers++;
+    return entry;
+  }
+
+  #release(streamId: bigint, entry: FeedEntry): void {
+    entry.watchers--;
+    if (entry.watchers > 0) return;
+    if (this.#feeds.get(streamId) === entry) this.#feeds.delete(streamId);
+    entry.opening
+      .then(({ close }) => close())
+      .catch((error: unknown) => {
+        // An opening that failed has told its watchers; there is nothing to close.
+        if (!(error instanceof NotFoundError))
+          this.deps.log.warn({ err: error, streamId: String(streamId) }, 'closing a feed failed');
+      });
+  }
+
+  /** Bus first, Postgres second: what is committed in between is heard, and what was heard early is caught up. */
+  async #open(streamId: bigint): Promise<OpenFeed> {
+    let feed: Feed | undefined;
+    let heardEarly = false;
+    const close = await this.deps.bus.subscribe(channels.stream(streamId), (message) => {
+      if (feed) this.#guard(feed, feed.receive(decodeEvents(streamId, message)));
+      else heardEarly = true;
+    });
+    try {
+      const head = await readHead(this.deps.db.pool, streamId);
+      if (!head) throw new NotFoundError('stream');
+      feed = new Feed(streamId, head.epoch, head.lastSeq, { ...this.limits, readPage: this.#pageReader(streamId) });
+      if (heardEarly) await feed.catchUp();
+      return { feed, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  async #pollHeads(): Promise<void> {
+    const quiet: Feed[] = [];
+    for (const { feed } of this.#feeds.values()) {
+      if (!feed) continue;
+      if (!feed.heard || !this.deps.bus.isUp()) quiet.push(feed);
+      feed.heard = false;
+    }
+    if (quiet.length === 0) return;
+    try {
+      const heads = await readHeads(
+        this.deps.db.pool,
+        quiet.map((feed) => feed.streamId),
+      );
+      const behind = quiet.filter((feed) => (heads.get(feed.streamId) ?? 0n) > feed.head);
+      await Promise.all(behind.map((feed) => feed.catchUp()));
+    } catch (error) {
+      this.deps.log.warn({ err: error }, 'polling the log failed; the next poll tries again');
+    }
+  }
+
+  /** A feed that cannot read the log now is repaired by the next poll. */
+  #guard(feed: Feed, work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      feed.heard = false;
+      this.deps.log.warn(
+        { err: error, streamId: String(feed.streamId) },
+        'filling a gap failed; the next poll tries again',
+      );
+    });
+  }
+
+  #pageReader(streamId: bigint) {
+    return (afterSeq: bigint, limit: number) => readEvents(this.deps.db.pool, streamId, afterSeq, limit);
+  }
+}

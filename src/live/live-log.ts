@@ -1,0 +1,154 @@
+import { type Queryable, rows, type SqlTransaction } from '../db/database.ts';
+import { NotFoundError } from '../kernel/errors.ts';
+import { decodeCursor, InvalidCursorError } from './cursor.ts';
+import type { LiveEvent, LiveEventDraft } from './live-event.ts';
+
+/** Where a stream's log stands. */
+export type LogHead = { epoch: string; lastSeq: bigint };
+
+/**
+ * Begins the log of a new stream, in the transaction that creates the stream.
+ * The epoch is random: cursors of another log, or of a database that was set up anew, are recognised.
+ */
+export async function beginLog(sql: SqlTransaction, streamId: bigint): Promise<void> {
+  await rows(
+    sql,
+    `/* live.begin */ INSERT INTO live_log (stream_id, epoch) VALUES ($1, left(md5(gen_random_uuid()::text), 8))`,
+    [streamId],
+  );
+}
+
+/**
+ * Locks the log of a stream until the transaction ends: nothing else can happen in the stream meanwhile. Last in the lock order.
+ * @returns false when there is no such stream
+ */
+export async function lockLog(sql: SqlTransaction, streamId: bigint): Promise<boolean> {
+  return (await lockLogs(sql, [streamId])) > 0;
+}
+
+/** Locks many logs, by stream id, as {@link lockLog} does one. Returns how many there are. */
+export async function lockLogs(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<number> {
+  const locked = await rows(
+    sql,
+    '/* live.lock */ SELECT 1 FROM live_log WHERE stream_id = ANY($1) ORDER BY stream_id FOR NO KEY UPDATE',
+    [streamIds],
+  );
+  return locked.length;
+}
+
+/**
+ * Appends events to their streams' logs, in array order, in the caller's transaction. Takes the logs' locks, so it comes last.
+ * @returns the events with their numbers; announce them once the transaction is committed
+ */
+export async function appendEvents<Draft extends LiveEventDraft>(
+  sql: SqlTransaction,
+  drafts: readonly Draft[],
+): Promise<(Draft & LiveEvent)[]> {
+  if (drafts.length === 0) return [];
+  const [appended] = await rows<{ seqs: string[]; at: Date }>(
+    sql,
+    `/* live.append */ SELECT live_append($1, $2, $3::jsonb[], at)::text[] AS seqs, at
+       FROM (SELECT clock_timestamp()::timestamptz(3) AS at) now`,
+    [
+      drafts.map((draft) => draft.streamId),
+      drafts.map((draft) => draft.type),
+      drafts.map((draft) => JSON.stringify(draft.payload)),
+    ],
+  );
+  return drafts.map((draft, index) => ({ ...draft, seq: BigInt(appended!.seqs[index]!), occurredAt: appended!.at }));
+}
+
+/** The head of one log, or undefined when there is no such stream. */
+export async function readHead(sql: Queryable, streamId: bigint): Promise<LogHead | undefined> {
+  const [head] = await rows<{ epoch: string; last_seq: bigint }>(
+    sql,
+    '/* live.head */ SELECT epoch, last_seq FROM live_log WHERE stream_id = $1',
+    [streamId],
+  );
+  return head && { epoch: head.epoch, lastSeq: head.last_seq };
+}
+
+/** The last numbers of many logs, in one statement. */
+export async function readHeads(sql: Queryable, streamIds: readonly bigint[]): Promise<Map<bigint, bigint>> {
+  const heads = await rows<{ stream_id: bigint; last_seq: bigint }>(
+    sql,
+    '/* live.heads */ SELECT stream_id, last_seq FROM live_log WHERE stream_id = ANY($1)',
+    [streamIds],
+  );
+  return new Map(heads.map((head) => [head.stream_id, head.last_seq]));
+}
+
+/** Up to `limit` events of a stream behind `afterSeq`, in order. */
+export async function readEvents(
+  sql: Queryable,
+  streamId: bigint,
+  afterSeq: bigint,
+  limit: number,
+): Promise<LiveEvent[]> {
+  const events = await rows<{ seq: bigint; type: string; payload: unknown; occurred_at: Date }>(
+    sql,
+    `/* live.events */ SELECT seq, type, payload, occurred_at FROM live_event
+      WHERE stream_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+    [streamId, afterSeq, limit],
+  );
+  return events.map((event) => ({
+    streamId,
+    seq: event.seq,
+    type: event.type,
+    occurredAt: event.occurred_at,
+    payload: event.payload,
+  }));
+}
+
+/** One page of one log, as {@link readPages} reads many. */
+export type PageRequest = { streamId: bigint; after: string; limit: number };
+/** A page, and where it stands in its log. */
+export type Page = LogHead & { afterSeq: bigint; events: LiveEvent[] };
+
+/**
+ * Pages of many logs, in two statements, in the order of the requests. `after` is a cursor, '' the log's beginning.
+ * A request for no such stream, or with a cursor of another log, gets the error in its place.
+ */
+export async function readPages(sql: Queryable, requests: readonly PageRequest[]): Promise<(Page | Error)[]> {
+  const heads = new Map((await readLogs(sql, requests)).map((log) => [log.streamId, log]));
+  const located = requests.map((request) => locate(heads.get(request.streamId), request));
+  const found = await rows<{ request: number; seq: bigint; type: string; payload: unknown; occurred_at: Date }>(
+    sql,
+    `/* live.pages */ SELECT r.request::int, e.seq, e.type, e.payload, e.occurred_at
+       FROM unnest($1::bigint[], $2::bigint[], $3::int[]) WITH ORDINALITY r(stream_id, after_seq, page_limit, request)
+       CROSS JOIN LATERAL (
+         SELECT * FROM live_event WHERE stream_id = r.stream_id AND seq > r.after_seq ORDER BY seq LIMIT r.page_limit
+       ) e ORDER BY r.request, e.seq`,
+    [
+      requests.map((request) => request.streamId),
+      located.map((page) => (page instanceof Error ? 0n : page.afterSeq)),
+      requests.map((request, index) => (located[index] instanceof Error ? 0 : request.limit)),
+    ],
+  );
+  for (const row of found) {
+    const page = located[row.request - 1] as Page;
+    const { streamId } = requests[row.request - 1]!;
+    page.events.push({ streamId, seq: row.seq, type: row.type, occurredAt: row.occurred_at, payload: row.payload });
+  }
+  return located;
+}
+
+function locate(head: LogHead | undefined, { after }: PageRequest): Page | Error {
+  if (!head) return new NotFoundError('stream');
+  try {
+    const afterSeq = decodeCursor(head.epoch, after);
+    if (afterSeq > head.lastSeq) return new InvalidCursorError();
+    return { epoch: head.epoch, lastSeq: head.lastSeq, afterSeq, events: [] };
+  } catch (error) {
+    if (error instanceof InvalidCursorError) return error;
+    throw error;
+  }
+}
+
+async function readLogs(sql: Queryable, requests: readonly PageRequest[]): Promise<(LogHead & { streamId: bigint })[]> {
+  return rows(
+    sql,
+    `/* live.logs */ SELECT stream_id AS "streamId", epoch, last_seq AS "lastSeq" FROM live_log WHERE stream_id = ANY($1)`,
+    [requests.map((request) => request.streamId)],
+  );
+}

@@ -1,0 +1,77 @@
+import type { Logger } from 'pino';
+import { createClient } from 'redis';
+import { StartError } from '../kernel/start-error.ts';
+import type { Bus } from './bus.ts';
+
+/** Sharded pub/sub came with Redis 7. */
+const REDIS_MAJOR_MIN = 7;
+const CONNECT_TIMEOUT_MS = 5_000;
+const RECONNECT_DELAY_MS_MAX = 2_000;
+
+/**
+ * A bus over Redis sharded pub/sub, so that it also spreads over a Redis Cluster. Two connections: a subscribed one cannot
+ * publish. Once connected it reconnects and resubscribes for ever; meanwhile `publish` rejects at once.
+ * @throws {StartError} when Redis cannot be reached at start, or is too old
+ */
+export async function createRedisBus(url: string, log: Logger): Promise<Bus> {
+  const state = { started: false };
+  const publisher = client(url, state, { disableOfflineQueue: true });
+  const subscriber = client(url, state, {});
+  for (const [name, connection] of Object.entries({ publisher, subscriber })) {
+    // Without a listener node-redis would end the process. Before the start is over, connect() itself rejects.
+    connection.on('error', (error: Error) => {
+      if (state.started)
+        log.warn({ err: error, connection: name }, 'the connection to Redis is broken; the feed polls Postgres');
+    });
+  }
+  try {
+    await Promise.all([publisher.connect(), subscriber.connect()]);
+    await refuseOldServer(await publisher.info('server'));
+    state.started = true;
+  } catch (error) {
+    publisher.destroy();
+    subscriber.destroy();
+    if (error instanceof StartError) throw error;
+    throw new StartError(
+      `Cannot reach Redis at REDIS_URL (${(error as Error).message}): start it, or unset REDIS_URL.`,
+    );
+  }
+  return {
+    publish: async (channel, message) => {
+      await publisher.sPublish(channel, message);
+    },
+    subscribe: async (channel, listener) => {
+      const own = (message: string) => listener(message);
+      await subscriber.sSubscribe(channel, own);
+      return async () => {
+        if (subscriber.isOpen) await subscriber.sUnsubscribe(channel, own);
+      };
+    },
+    isUp: () => publisher.isReady && subscriber.isReady,
+    close: async () => {
+      publisher.destroy();
+      subscriber.destroy();
+    },
+  };
+}
+
+function client(url: string, state: { started: boolean }, options: { disableOfflineQueue?: boolean }) {
+  return createClient({
+    url,
+    ...options,
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (retries, cause) =>
+        state.started ? Math.min(50 * 2 ** retries, RECONNECT_DELAY_MS_MAX) : cause,
+    },
+  });
+}
+
+async function refuseOldServer(info: string): Promise<void> {
+  const version = /redis_version:(\d+)\.\S+/.exec(info);
+  if (!version || Number(version[1]) < REDIS_MAJOR_MIN) {
+    throw new StartError(
+      `Redis at REDIS_URL is version ${version?.[0].slice(14) ?? 'unknown'}: Hadiya needs ${REDIS_MAJOR_MIN} or newer.`,
+    );
+  }
+}
