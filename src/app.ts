@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import type { Config } from './config.ts';
+import { connectDatabase, type SqlListener } from './db/database.ts';
+import { createAccounts } from './domains/accounts/accounts.service.ts';
+import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
+import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
+import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
+import type { PaymentProvider } from './domains/payments/providers/provider.ts';
+import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
+import { Streams } from './domains/streams/streams.service.ts';
+import { createWallets } from './domains/wallet/wallet.api.ts';
+import type { Services } from './graphql/context.ts';
+import { createGraphiQLPage } from './graphql/graphiql.ts';
+import { buildSchema } from './graphql/schema.ts';
+import { createGraphQLSockets } from './graphql/websocket.ts';
+import { createGraphQLServer } from './graphql/yoga.ts';
+import type { HubLimits } from './live/hub.ts';
+import { createLive, type Live } from './live/live.ts';
+import { createMemoryBus } from './live/memory-bus.ts';
+import { createRedisBus } from './live/redis-bus.ts';
+import { createHttpServer } from './server.ts';
+
+/** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
+export type AppOverrides = {
+  hub?: Partial<HubLimits>;
+  gifts?: GiftsOptions;
+  payments?: PaymentsOptions;
+  paymentProvider?: PaymentProvider;
+  pulseIntervalMs?: number;
+};
+
+/** A running Hadiya. */
+export type App = {
+  services: Services;
+  live: Live;
+  listen: () => Promise<{ url: string }>;
+  /** Drains: no new connections, what is under way ends, queued gifts are committed, then everything is closed. */
+  close: () => Promise<void>;
+  /** What to tell whoever has started it. */
+  welcome: (url: string) => string;
+  /** Hears every SQL statement until the returned function is called. */
+  onSql: (listener: SqlListener) => () => void;
+};
+
+/**
+ * The composition root: builds everything from a config.
+ * @throws {StartError} when Redis cannot be reached
+ */
+export async function createApp(
+  config: Config,
+  deps: { log: Logger; databaseUrl: string; overrides?: AppOverrides },
+): Promise<App> {
+  const { log, overrides = {} } = deps;
+  const demo = config.auth.mode === 'demo';
+  const bus = config.redisUrl ? await createRedisBus(config.redisUrl, log) : createMemoryBus();
+  const db = connectDatabase(deps.databaseUrl, log);
+  const live = createLive({ db, bus, log }, overrides.hub);
+  const wallets = createWallets({ db, bus, log });
+  const tokens = createTokens(await tokenKeys(config));
+  const accounts = createAccounts({ db, tokens, wallets });
+  const provider = overrides.paymentProvider ?? createSandboxProvider(db);
+  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
+  const streams = new Streams({ db, live, wallets, log }, { pulseIntervalMs: overrides.pulseIntervalMs });
+  const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
+  const services: Services = { db, accounts, wallets, payments, streams, gifts };
+
+  const isAllowedOrigin = originCheck(demo);
+  const graphiql = createGraphiQLPage(services, demo);
+  const yoga = createGraphQLServer({ schema: buildSchema({ demo }), services, log, isAllowedOrigin, graphiql });
+  const sockets = createGraphQLSockets({ yoga, services, log });
+  const server = createHttpServer({ yoga, sockets, log, isAllowedOrigin, isReady: () => answers(db.pool) });
+
+  await seedCatalogue(db);
+  if (demo) await seedDemo(services);
+  return {
+    services,
+    live,
+    listen: async () => {
+      payments.start();
+      gifts.start();
+      return server.listen(config.port, config.host);
+    },
+    close: async () => {
+      await server.close();
+      await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      await live.close();
+      await db.close();
+    },
+    welcome: (url) => welcome(url, demo),
+    onSql: db.onSql,
+  };
+}
+
+/** In demo mode the server signs tokens itself, with a secret that outlives restarts. */
+async function tokenKeys(config: Config): Promise<TokenKeys> {
+  if (config.auth.mode === 'secret') return { secret: config.auth.secret };
+  if (config.auth.mode === 'jwks') return { jwksUrl: config.auth.url };
+  const file = join(config.dataDir, 'demo-token-secret');
+  await mkdir(config.dataDir, { recursive: true });
+  // 'wx': of two servers that start at once one writes, and both read the same.
+  await writeFile(file, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
+  return { secret: await readFile(file, 'utf8') };
+}
+
+/** Browsers may come from our own pages, and in demo mode from any port of this machine (a front-end's dev server). */
+function originCheck(demo: boolean): (origin: string, host: string | undefined) => boolean {
+  return (origin, host) => {
+    if (!URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    return url.host === host || (demo && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname));
+  };
+}
+
+async function answers(pool: { query: (text: string) => Promise<unknown> }): Promise<boolean> {
+  try {
+    await pool.query('/* ready */ SELECT 1');
+    return true;
+  } catch {
+    // Whatever the reason, the answer to the load balancer is the same: not now.
+    return false;
+  }
+}
+
+function welcome(url: string, demo: boolean): string {
+  const lines = ['', `  Hadiya is up.  GraphiQL: ${url}/graphql`, ''];
+  if (demo) {
+    lines.push(
+      '  Demo mode: anybody can sign in as anybody. Set JWT_SECRET or JWKS_URL to use your identity provider.',
+      '',
+      '  First thing to try: open GraphiQL. It is signed in as layla.',
+      '    1. Tab "Watch": press play. It is the live feed of pinkydoll’s stream.',
+      '    2. Tab "SendGift": press play. Go back to the first tab: the gift is there.',
+      '',
+      '  Ctrl-C stops Hadiya and its database; the data stays.',
+      '',
+    );
+  }
+  return lines.join('\n');
+}

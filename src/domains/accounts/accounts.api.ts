@@ -1,0 +1,16 @@
+/** The signed-in viewer on whose behalf a request is made. */
+export type Actor = { id: bigint; handle: string; displayName: string; expiresAt: Date };
+
+/** Who a token stands for; without a valid one, why there is nobody. */
+export type Authentication = { actor: Actor } | { actor: undefined; problem: 'missing' | 'invalid' | 'expired' };
+
+/** People and their tokens, as other parts may use them. */
+export type Accounts = {
+  /** Checks a token and finds its viewer; a subject that comes for the first time becomes a viewer. */
+  authenticate: (token: string | undefined) => Promise<Authentication>;
+  /**
+   * Demo mode: signs in whoever asks, and makes the viewer at the first sign-in.
+   * @throws {InvalidInputError} when the handle breaks the rules
+   */
+  signIn: (handle: string) => Promise<{ token: string; expiresAt: Date; viewer: Actor }>;
+};

@@ -1,0 +1,111 @@
+import { randomInt } from 'node:crypto';
+import type { Database } from '../../db/database.ts';
+import { brokeConstraint } from '../../db/sql-errors.ts';
+import { InvalidInputError } from '../../kernel/errors.ts';
+import type { Wallets } from '../wallet/wallet.api.ts';
+import type { Accounts, Actor, Authentication } from './accounts.api.ts';
+import { drawViewerId, findBySubject, insertViewer, type ViewerRow } from './accounts.repo.ts';
+import type { Claims, Tokens } from './tokens.ts';
+
+/** Viewers whose profile is kept in memory between requests. */
+const PROFILE_CACHE_SIZE_MAX = 10_000;
+/** Attempts at finding a free handle for a viewer of an identity provider. */
+const HANDLE_ATTEMPTS_MAX = 5;
+const HANDLE_LENGTH_MAX = 30;
+const DISPLAY_NAME_LENGTH_MAX = 50;
+/** As the database checks it. */
+const HANDLE_PATTERN = /^[a-z0-9][a-z0-9_.]{1,29}$/;
+
+/** Builds the accounts domain. */
+export function createAccounts(deps: { db: Database; tokens: Tokens; wallets: Wallets }): Accounts {
+  const service = new AccountsService(deps);
+  return { authenticate: (token) => service.authenticate(token), signIn: (handle) => service.signIn(handle) };
+}
+
+class AccountsService {
+  /** By subject, oldest first. A viewer's profile never changes after its creation. */
+  readonly #profiles = new Map<string, ViewerRow>();
+
+  constructor(private readonly deps: { db: Database; tokens: Tokens; wallets: Wallets }) {}
+
+  async authenticate(token: string | undefined): Promise<Authentication> {
+    if (!token) return { actor: undefined, problem: 'missing' };
+    const check = await this.deps.tokens.check(token);
+    if (!check.ok) return { actor: undefined, problem: check.reason };
+    const viewer = await this.#viewerOf(check.claims);
+    return { actor: { ...toActor(viewer), expiresAt: check.claims.expiresAt } };
+  }
+
+  async signIn(handle: string): Promise<{ token: string; expiresAt: Date; viewer: Actor }> {
+    const normal = handle.trim().replace(/^@/, '').toLowerCase();
+    if (!HANDLE_PATTERN.test(normal)) {
+      throw new InvalidInputError([
+        {
+          path: 'handle',
+          message: 'A handle has 2 to 30 characters: a–z, 0–9, "_" and ".", and starts with a letter or digit.',
+        },
+      ]);
+    }
+    const subject = `demo:${normal}`;
+    const { token, expiresAt } = await this.deps.tokens.issue(subject);
+    const viewer = await this.#viewerOf({ subject, expiresAt, handle: normal, displayName: undefined });
+    return { token, expiresAt, viewer: { ...toActor(viewer), expiresAt } };
+  }
+
+  async #viewerOf(claims: Claims): Promise<ViewerRow> {
+    const cached = this.#profiles.get(claims.subject);
+    if (cached) return cached;
+    const viewer = (await findBySubject(this.deps.db.pool, claims.subject)) ?? (await this.#create(claims));
+    if (this.#profiles.size >= PROFILE_CACHE_SIZE_MAX) {
+      this.#profiles.delete(this.#profiles.keys().next().value as string);
+    }
+    this.#profiles.set(claims.subject, viewer);
+    return viewer;
+  }
+
+  /** The first token of a subject makes the viewer. Its handle is the one it asks for, or that one with a number if it is taken. */
+  async #create(claims: Claims): Promise<ViewerRow> {
+    const wanted = toHandle(claims.handle ?? claims.subject);
+    for (let attempt = 1; attempt <= HANDLE_ATTEMPTS_MAX; attempt++) {
+      const handle =
+        attempt === 1 ? wanted : `${wanted.slice(0, HANDLE_LENGTH_MAX - 6)}${randomInt(100_000, 1_000_000)}`;
+      const created = await this.#insert(claims, handle);
+      // Not inserted: a parallel request made this viewer, or the handle belongs to somebody else.
+      const viewer = created ?? (await findBySubject(this.deps.db.pool, claims.subject));
+      if (viewer) return viewer;
+    }
+    throw new Error(`no free handle found near ${wanted}`);
+  }
+
+  /** Viewer and wallet together, or neither. Returns undefined when the subject or the handle is taken. */
+  async #insert(claims: Claims, handle: string): Promise<ViewerRow | undefined> {
+    const displayName = (claims.displayName?.trim() || toDisplayName(handle)).slice(0, DISPLAY_NAME_LENGTH_MAX);
+    try {
+      return await this.deps.db.inTransaction(async (sql) => {
+        const id = await drawViewerId(sql);
+        const walletId = await this.deps.wallets.open(sql, id);
+        return insertViewer(sql, { id, subject: claims.subject, handle, displayName, walletId });
+      });
+    } catch (error) {
+      if (brokeConstraint(error, 'viewer_subject_key') || brokeConstraint(error, 'viewer_handle_key')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function toActor({ id, handle, displayName }: ViewerRow): Omit<Actor, 'expiresAt'> {
+  return { id, handle, displayName };
+}
+
+function toHandle(text: string): string {
+  const handle = text
+    .toLowerCase()
+    .replace(/[^a-z0-9_.]+/g, '')
+    .replace(/^[_.]+/, '')
+    .slice(0, HANDLE_LENGTH_MAX);
+  return handle.length >= 2 ? handle : `viewer${randomInt(100_000, 1_000_000)}`;
+}
+
+function toDisplayName(handle: string): string {
+  return handle[0]!.toUpperCase() + handle.slice(1);
+}

@@ -1,0 +1,11 @@
+import type { SqlTransaction } from '../../db/database.ts';
+import type { LiveEventDraft } from '../../live/live-event.ts';
+import { takeStreaks } from './gifts.repo.ts';
+
+/**
+ * Closes all open streaks of streams, whose logs the caller has locked.
+ * @returns the StreakEnded events, to be appended in the same transaction
+ */
+export function endStreaks(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<LiveEventDraft[]> {
+  return takeStreaks(sql, streamIds, 'all');
+}

@@ -1,0 +1,31 @@
+import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
+
+/** What the feed shows of a person, frozen at the time of the event. */
+export type SenderPayload = { id: number; handle: string; displayName: string };
+/** What the feed shows of a kind of gift, frozen at the time of the event. */
+export type GiftPayload = { id: number; name: string; coins: number };
+
+/** Payload of GIFT_SENT. Written by the SQL function gifts_send_batch. */
+export type GiftSentPayload = {
+  sender: SenderPayload;
+  gift: GiftPayload;
+  quantity: number;
+  /** Price of all of them together. */
+  coins: number;
+  /** Gifts in the streak so far, these included. */
+  streak: number;
+};
+
+/** Payload of STREAK_ENDED. Written by gifts_send_batch, when another gift breaks the streak, and by `endStreaks`. */
+export type StreakEndedPayload = { sender: SenderPayload; gift: GiftPayload; total: number; coins: number };
+
+/** A gift in the log. */
+export type GiftSentEvent = LiveEvent<'GIFT_SENT', GiftSentPayload>;
+
+/** Makes the event that closes a streak. */
+export function streakEnded(
+  streamId: bigint,
+  payload: StreakEndedPayload,
+): LiveEventDraft<'STREAK_ENDED', StreakEndedPayload> {
+  return { streamId, type: 'STREAK_ENDED', payload };
+}

@@ -1,0 +1,176 @@
+import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { groupBy } from '../../kernel/group-by.ts';
+import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
+import type { WalletState } from '../wallet/wallet.api.ts';
+import { type GiftSentEvent, streakEnded } from './gifts.events.ts';
+
+/** A kind of gift. */
+export type GiftRow = { id: bigint; name: string; coins: bigint };
+
+/** One gift to be sent. */
+export type GiftOrder = {
+  viewerId: bigint;
+  idempotencyKey: string;
+  streamId: bigint;
+  giftId: bigint;
+  quantity: number;
+};
+
+/** What became of one gift. Every outcome but the first two has written nothing. */
+export type GiftOutcome =
+  | { kind: 'SENT' | 'REPLAYED'; event: GiftSentEvent; wallet: WalletState }
+  | { kind: 'INSUFFICIENT_COINS'; available: bigint; required: bigint }
+  | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'UNKNOWN_GIFT' | 'STREAM_NOT_LIVE' };
+
+/** A committed batch: an outcome per gift, and what others are to be told. */
+export type CommittedBatch = { outcomes: GiftOutcome[]; events: LiveEvent[]; wallets: WalletState[] };
+
+/** What gifts_send_batch returns, see the migration. */
+type BatchResult = {
+  at: string;
+  outcomes: GiftOutcome['kind'][];
+  available: number[];
+  required: (number | null)[];
+  gifts: [position: number, seq: number][] | null;
+  replays: [position: number, seq: number, occurredAt: string, payload: GiftSentEvent['payload']][] | null;
+  events: [streamId: number, seq: number, type: string, payload: unknown][] | null;
+  wallets: [viewerId: number, coins: number, version: number][] | null;
+};
+
+/** Sends gifts in one SQL transaction: the statement is the transaction. */
+export async function sendBatch(
+  sql: Queryable,
+  batch: readonly GiftOrder[],
+  streakWindowMs: number,
+): Promise<CommittedBatch> {
+  const { rows: found } = await sql.query<[BatchResult]>({
+    name: 'gifts.sendBatch',
+    text: `/* gifts.sendBatch */ SELECT gifts_send_batch($1, $2, $3, $4, $5, make_interval(secs => $6::float8 / 1000))`,
+    values: [
+      batch.map((order) => order.viewerId),
+      batch.map((order) => order.idempotencyKey),
+      batch.map((order) => order.streamId),
+      batch.map((order) => order.giftId),
+      batch.map((order) => order.quantity),
+      streakWindowMs,
+    ],
+    rowMode: 'array',
+  });
+  return toCommittedBatch(batch, found[0]![0]);
+}
+
+function toCommittedBatch(batch: readonly GiftOrder[], result: BatchResult): CommittedBatch {
+  const occurredAt = new Date(result.at);
+  const wallets = (result.wallets ?? []).map(([viewerId, coins, version]) => ({
+    viewerId: BigInt(viewerId),
+    coins: BigInt(coins),
+    version: BigInt(version),
+  }));
+  const walletOf = new Map(wallets.map((wallet) => [wallet.viewerId, wallet]));
+  const events = (result.events ?? []).map(([streamId, seq, type, payload]) => ({
+    streamId: BigInt(streamId),
+    seq: BigInt(seq),
+    type,
+    occurredAt,
+    payload,
+  }));
+  const eventOf = new Map<number, GiftSentEvent>();
+  const giftEvents = events.filter((event) => event.type === 'GIFT_SENT') as GiftSentEvent[];
+  for (const [index, [position]] of (result.gifts ?? []).entries()) eventOf.set(position, giftEvents[index]!);
+  for (const [position, seq, at, payload] of result.replays ?? []) {
+    const { streamId } = batch[position - 1]!;
+    eventOf.set(position, { streamId, seq: BigInt(seq), type: 'GIFT_SENT', occurredAt: new Date(at), payload });
+  }
+  const outcomes = result.outcomes.map((kind, index): GiftOutcome => {
+    const event = eventOf.get(index + 1);
+    if (kind === 'SENT' || kind === 'REPLAYED')
+      return { kind, event: event!, wallet: walletOf.get(batch[index]!.viewerId)! };
+    if (kind === 'INSUFFICIENT_COINS') {
+      return { kind, available: BigInt(result.available[index]!), required: BigInt(result.required[index]!) };
+    }
+    return { kind };
+  });
+  return { outcomes, events, wallets };
+}
+
+/** All kinds of gift on sale, cheapest first. */
+export async function listGifts(sql: Queryable): Promise<GiftRow[]> {
+  return rows<GiftRow>(sql, '/* gifts.list */ SELECT id, name, coins FROM gift WHERE active ORDER BY coins, id');
+}
+
+/** Kinds of gift by id, on sale or not, in one statement. */
+export async function findGifts(sql: Queryable, ids: readonly bigint[]): Promise<GiftRow[]> {
+  return rows<GiftRow>(sql, '/* gifts.find */ SELECT id, name, coins FROM gift WHERE id = ANY($1)', [ids]);
+}
+
+/** A place on a stream's leaderboard. */
+export type TopGifterRow = { viewerId: bigint; handle: string; displayName: string; coins: bigint; rank: number };
+
+/** Who gave most in streams, in one statement, in the order of the requests; equal sums by who joined first. */
+export async function listTopGifters(
+  sql: Queryable,
+  requests: readonly { streamId: bigint; limit: number }[],
+): Promise<TopGifterRow[][]> {
+  const found = await rows<TopGifterRow & { request: number }>(
+    sql,
+    `/* gifts.top */ SELECT r.request::int, t.viewer_id AS "viewerId", v.handle, v.display_name AS "displayName", t.coins, t.rank
+       FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY r(stream_id, places, request)
+       CROSS JOIN LATERAL (
+         SELECT viewer_id, coins, (row_number() OVER (ORDER BY coins DESC, viewer_id))::int AS rank FROM stream_gifter
+          WHERE stream_id = r.stream_id ORDER BY coins DESC, viewer_id LIMIT r.places
+       ) t JOIN viewer v ON v.id = t.viewer_id ORDER BY r.request, t.rank`,
+    [requests.map((request) => request.streamId), requests.map((request) => request.limit)],
+  );
+  const boards = groupBy(found, (row) => row.request);
+  return requests.map((_request, index) => boards.get(index + 1) ?? []);
+}
+
+/** Streams in which some streak's window has passed. */
+export async function findStreamsWithExpiredStreaks(sql: Queryable, limit: number): Promise<bigint[]> {
+  const found = await rows<{ stream_id: bigint }>(
+    sql,
+    `/* gifts.expiredStreaks */ SELECT DISTINCT stream_id FROM gift_streak WHERE expires_at < clock_timestamp()
+      ORDER BY stream_id LIMIT $1`,
+    [limit],
+  );
+  return found.map((row) => row.stream_id);
+}
+
+/**
+ * Deletes streaks of streams, whose logs the caller has locked.
+ * @returns the events that close them, oldest first, to be appended in the same transaction
+ */
+export async function takeStreaks(
+  sql: SqlTransaction,
+  streamIds: readonly bigint[],
+  which: 'all' | 'expired',
+): Promise<LiveEventDraft[]> {
+  type Taken = {
+    streamId: bigint;
+    senderId: bigint;
+    handle: string;
+    displayName: string;
+    giftId: bigint;
+    name: string;
+    price: bigint;
+    total: number;
+    coins: bigint;
+  };
+  const taken = await rows<Taken>(
+    sql,
+    `/* gifts.takeStreaks */ WITH taken AS (
+       DELETE FROM gift_streak WHERE stream_id = ANY($1) AND ($2 OR expires_at < clock_timestamp()) RETURNING *
+     ) SELECT t.stream_id AS "streamId", v.id AS "senderId", v.handle, v.display_name AS "displayName",
+              g.id AS "giftId", g.name, g.coins AS price, t.total, t.coins
+         FROM taken t JOIN viewer v ON v.id = t.viewer_id JOIN gift g ON g.id = t.gift_id ORDER BY t.expires_at, t.viewer_id`,
+    [streamIds, which === 'all'],
+  );
+  return taken.map((row) =>
+    streakEnded(row.streamId, {
+      sender: { id: Number(row.senderId), handle: row.handle, displayName: row.displayName },
+      gift: { id: Number(row.giftId), name: row.name, coins: Number(row.price) },
+      total: row.total,
+      coins: Number(row.coins),
+    }),
+  );
+}

@@ -1,0 +1,173 @@
+import { builder } from '../../graphql/builder.ts';
+import { requireActor } from '../../graphql/context.ts';
+import { commonErrors } from '../../graphql/errors.ts';
+import { fromGlobalId, toRowId } from '../../graphql/global-id.ts';
+import { rules } from '../../graphql/rules.ts';
+import { IdempotencyConflictError, NotFoundError, OverloadedError } from '../../kernel/errors.ts';
+import type { LiveEvent } from '../../live/live-event.ts';
+import { PublicProfileType } from '../accounts/accounts.schema.ts';
+import { LiveEventInterface } from '../streams/live-event.schema.ts';
+import { StreamNotLiveError } from '../streams/streams.errors.ts';
+import { LiveStreamType } from '../streams/streams.schema.ts';
+import { InsufficientCoinsError } from '../wallet/wallet.errors.ts';
+import { WalletType } from '../wallet/wallet.schema.ts';
+import type { GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
+import { findGifts } from './gifts.repo.ts';
+import { QUANTITY_MAX, type SentGift, STREAK_WINDOW_MS } from './gifts.service.ts';
+
+/** Gifters in a leaderboard, if the client does not say, and at the most. */
+const TOP_GIFTERS_DEFAULT = 10;
+const TOP_GIFTERS_MAX = 100;
+
+/** A kind of gift; in an event, as it was when it was sent. */
+const GiftType = builder.objectRef<{ id: bigint | number; name: string; coins: bigint | number }>('Gift');
+builder.node(GiftType, {
+  description: 'A kind of gift.',
+  id: { resolve: (gift) => String(gift.id), description: 'Global id.' },
+  loadMany: async (ids: string[], { services }) => {
+    const gifts = await findGifts(
+      services.db.pool,
+      ids.flatMap((id) => toRowId(id) ?? []),
+    );
+    return ids.map((id) => gifts.find((gift) => String(gift.id) === id) ?? null);
+  },
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'What it is called.' }),
+    coins: t.expose('coins', { type: 'SafeInt', description: 'What one of it costs.' }),
+  }),
+});
+
+builder.queryField('gifts', (t) =>
+  t.field({
+    type: [GiftType],
+    description: 'All kinds of gift, cheapest first.',
+    resolve: (_root, _args, { services }) => services.gifts.list(),
+  }),
+);
+
+const GiftSentType = builder.objectRef<GiftSentEvent>('GiftSent').implement({
+  description: 'Somebody sent a gift.',
+  interfaces: [LiveEventInterface],
+  fields: (t) => ({
+    sender: t.field({ type: PublicProfileType, description: 'Who.', resolve: (event) => event.payload.sender }),
+    gift: t.field({
+      type: GiftType,
+      description: 'Which kind, as it was then.',
+      resolve: (event) => event.payload.gift,
+    }),
+    quantity: t.int({ description: 'How many in this call.', resolve: (event) => event.payload.quantity }),
+    coins: t.field({
+      type: 'SafeInt',
+      description: 'What they cost together.',
+      resolve: (event) => event.payload.coins,
+    }),
+    streak: t.int({
+      description: `The running count: gifts of this kind from this sender in a row, these included, no two more than ${STREAK_WINDOW_MS / 1000} seconds apart.`,
+      resolve: (event) => event.payload.streak,
+    }),
+  }),
+});
+
+builder.objectRef<LiveEvent<'STREAK_ENDED', StreakEndedPayload>>('StreakEnded').implement({
+  description:
+    'A streak is over: the time has run out, another gift came, or the stream ended. Always comes, exactly once for each streak.',
+  interfaces: [LiveEventInterface],
+  fields: (t) => ({
+    sender: t.field({ type: PublicProfileType, description: 'Whose.', resolve: (event) => event.payload.sender }),
+    gift: t.field({ type: GiftType, description: 'Of which kind of gift.', resolve: (event) => event.payload.gift }),
+    total: t.int({ description: 'Gifts in it.', resolve: (event) => event.payload.total }),
+    coins: t.field({
+      type: 'SafeInt',
+      description: 'What they cost together.',
+      resolve: (event) => event.payload.coins,
+    }),
+  }),
+});
+
+const TopGifterType = builder
+  .objectRef<{ viewerId: bigint; handle: string; displayName: string; coins: bigint; rank: number }>('TopGifter')
+  .implement({
+    description: 'A place on the leaderboard of a stream.',
+    fields: (t) => ({
+      profile: t.field({
+        type: PublicProfileType,
+        description: 'Who.',
+        resolve: ({ viewerId, handle, displayName }) => ({ id: viewerId, handle, displayName }),
+      }),
+      coins: t.expose('coins', { type: 'SafeInt', description: 'Coins given in this stream.' }),
+      rank: t.exposeInt('rank', { description: '1 is the most.' }),
+    }),
+  });
+
+builder.objectField(LiveStreamType, 'topGifters', (t) =>
+  t.field({
+    type: [TopGifterType],
+    description: 'Who gave most in this stream.',
+    args: {
+      first: t.arg.int({
+        description: `Places wanted, ${TOP_GIFTERS_MAX} at the most; ${TOP_GIFTERS_DEFAULT} by default.`,
+      }),
+    },
+    resolve: ({ id }, { first }, { services }) =>
+      services.gifts.topGifters(id, Math.min(Math.max(first ?? TOP_GIFTERS_DEFAULT, 0), TOP_GIFTERS_MAX)),
+  }),
+);
+
+const SendGiftInput = builder.inputType('SendGiftInput', {
+  description: 'Which gift to send, and where.',
+  fields: (t) => ({
+    streamId: t.id({ required: true, description: 'Global id of a live stream.' }),
+    giftId: t.id({ required: true, description: 'Global id of a kind of gift.' }),
+    quantity: t.int({
+      required: true,
+      defaultValue: 1,
+      description: `How many, 1 to ${QUANTITY_MAX}.`,
+      validate: rules.count(QUANTITY_MAX),
+    }),
+    idempotencyKey: t.string({
+      required: true,
+      description:
+        'Your name for this gift, 1 to 64 characters: repeat the call with it as often as you like, it is sent and paid once.',
+      validate: rules.idempotencyKey,
+    }),
+  }),
+});
+
+const SendGiftSuccess = builder.objectRef<SentGift>('SendGiftSuccess').implement({
+  description: 'The gift is sent: paid, earned and in the feed.',
+  fields: (t) => ({
+    giftSent: t.expose('event', { type: GiftSentType, description: 'The event, as everybody gets it.' }),
+    wallet: t.expose('wallet', { type: WalletType, description: 'Your wallet now.' }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'True if an earlier call with this key had sent it already.',
+    }),
+  }),
+});
+
+builder.mutationField('sendGift', (t) =>
+  t.field({
+    type: SendGiftSuccess,
+    description:
+      'Sends gifts to the creator of a live stream. Coins leave your wallet and everybody watching sees it, or nothing happens at all.',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: SendGiftInput, required: true, description: 'The gift.' }) },
+    errors: {
+      types: [
+        ...commonErrors,
+        NotFoundError,
+        InsufficientCoinsError,
+        StreamNotLiveError,
+        IdempotencyConflictError,
+        OverloadedError,
+      ],
+      union: { description: 'What `sendGift` returns.' },
+    },
+    resolve: (_root, { input }, context) =>
+      context.services.gifts.send(requireActor(context), {
+        streamId: fromGlobalId('LiveStream', input.streamId, 'stream'),
+        giftId: fromGlobalId('Gift', input.giftId, 'gift'),
+        quantity: input.quantity,
+        idempotencyKey: input.idempotencyKey,
+      }),
+  }),
+);

@@ -1,0 +1,147 @@
+import DataLoader from 'dataloader';
+import type { Logger } from 'pino';
+import type { Database } from '../../db/database.ts';
+import { isStatementError, isWriteConflict } from '../../db/sql-errors.ts';
+import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
+import { GroupCommit } from '../../kernel/group-commit.ts';
+import type { Live } from '../../live/live.ts';
+import type { Actor } from '../accounts/accounts.api.ts';
+import { StreamNotLiveError } from '../streams/streams.errors.ts';
+import type { WalletState, Wallets } from '../wallet/wallet.api.ts';
+import { InsufficientCoinsError } from '../wallet/wallet.errors.ts';
+import type { GiftSentEvent } from './gifts.events.ts';
+import {
+  type GiftOrder,
+  type GiftOutcome,
+  type GiftRow,
+  listGifts,
+  listTopGifters,
+  sendBatch,
+  type TopGifterRow,
+} from './gifts.repo.ts';
+import { StreakSweep } from './streak-sweep.ts';
+
+/** Gifts of one kind in one call. */
+export const QUANTITY_MAX = 1_000;
+/** How long a streak stays open for the next gift of its kind. */
+export const STREAK_WINDOW_MS = 5_000;
+/** Gifts in one SQL transaction. Larger batches gain little and make everybody in them wait longer. */
+export const BATCH_MAX = 500;
+/** Gifts that may wait; one more is refused with OverloadedError. */
+export const QUEUE_MAX = 10_000;
+const RETRY_AFTER_MS = 500;
+const ATTEMPTS_MAX = 5;
+/** Leaderboards that one statement reads. */
+const BOARDS_PER_READ_MAX = 100;
+
+/** Limits and windows that tests override. */
+export type GiftsOptions = { streakWindowMs?: number; sweepIntervalMs?: number; batchMax?: number; queueMax?: number };
+
+/** A gift that was sent, now or by an earlier call with the same key. */
+export type SentGift = { event: GiftSentEvent; wallet: WalletState; replayed: boolean };
+
+/** Gifts: the catalogue, sending, streaks and who gave most. */
+export class Gifts {
+  readonly #writer: GroupCommit<GiftOrder, GiftOutcome>;
+  readonly #sweep: StreakSweep;
+  readonly #boards: DataLoader<{ streamId: bigint; limit: number }, TopGifterRow[]>;
+  /** Sends under way by viewer and key: a second call with the same key joins or waits, so that no batch holds a key twice. */
+  readonly #underWay = new Map<string, { order: GiftOrder; outcome: Promise<GiftOutcome> }>();
+
+  constructor(
+    private readonly deps: { db: Database; live: Live; wallets: Wallets; log: Logger },
+    private readonly options: GiftsOptions = {},
+  ) {
+    this.#sweep = new StreakSweep(deps, options.sweepIntervalMs);
+    this.#boards = new DataLoader((requests) => listTopGifters(deps.db.pool, requests), {
+      cache: false,
+      maxBatchSize: BOARDS_PER_READ_MAX,
+    });
+    this.#writer = new GroupCommit({
+      commit: (batch) => this.#commit(batch),
+      batchMax: options.batchMax ?? BATCH_MAX,
+      queueMax: options.queueMax ?? QUEUE_MAX,
+      retryAfterMs: RETRY_AFTER_MS,
+      attemptsMax: ATTEMPTS_MAX,
+      classify: (error) => (isWriteConflict(error) ? 'retry' : isStatementError(error) ? 'split' : 'fail'),
+    });
+  }
+
+  /** All kinds of gift on sale, cheapest first. */
+  list(): Promise<GiftRow[]> {
+    return listGifts(this.deps.db.pool);
+  }
+
+  /** Who gave most in a stream. Leaderboards asked for at once are read together. */
+  topGifters(streamId: bigint, limit: number): Promise<TopGifterRow[]> {
+    return this.#boards.load({ streamId, limit });
+  }
+
+  /**
+   * Sends a gift, once per key: coins leave the wallet, diamonds are earned and the feed hears of it, all or nothing.
+   * @throws {IdempotencyConflictError} the key stands for another gift
+   * @throws {InsufficientCoinsError}
+   * @throws {StreamNotLiveError}
+   * @throws {NotFoundError} no such stream or gift
+   * @throws {OverloadedError}
+   */
+  async send(actor: Actor, order: Omit<GiftOrder, 'viewerId'>): Promise<SentGift> {
+    const { outcome, joined } = await this.#submit({ viewerId: actor.id, ...order });
+    switch (outcome.kind) {
+      case 'SENT':
+      case 'REPLAYED':
+        return { event: outcome.event, wallet: outcome.wallet, replayed: joined || outcome.kind === 'REPLAYED' };
+      case 'INSUFFICIENT_COINS':
+        throw new InsufficientCoinsError(outcome);
+      case 'CONFLICT':
+        throw new IdempotencyConflictError();
+      case 'STREAM_NOT_LIVE':
+        throw new StreamNotLiveError();
+      case 'UNKNOWN_STREAM':
+        throw new NotFoundError('stream');
+      case 'UNKNOWN_GIFT':
+        throw new NotFoundError('gift');
+    }
+  }
+
+  /** Starts closing streaks whose window has passed, those of a server that died included. */
+  start(): void {
+    this.#sweep.start();
+  }
+
+  /** Commits what is queued, and stops the sweep. */
+  async close(): Promise<void> {
+    await this.#writer.close();
+    await this.#sweep.close();
+  }
+
+  async #submit(order: GiftOrder): Promise<{ outcome: GiftOutcome; joined: boolean }> {
+    const identity = `${order.viewerId}:${order.idempotencyKey}`;
+    for (;;) {
+      const other = this.#underWay.get(identity);
+      if (!other) break;
+      if (isSame(other.order, order)) return { outcome: await other.outcome, joined: true };
+      // Another input under the same key: what becomes of the first decides whether this is a conflict.
+      await other.outcome.catch(() => undefined);
+    }
+    const outcome = this.#writer.submit(order);
+    this.#underWay.set(identity, { order, outcome });
+    try {
+      return { outcome: await outcome, joined: false };
+    } finally {
+      this.#underWay.delete(identity);
+    }
+  }
+
+  async #commit(batch: readonly GiftOrder[]): Promise<GiftOutcome[]> {
+    const { db, live, wallets } = this.deps;
+    const committed = await sendBatch(db.pool, batch, this.options.streakWindowMs ?? STREAK_WINDOW_MS);
+    live.announce(committed.events);
+    if (committed.events.length > 0) wallets.announce(committed.wallets);
+    return committed.outcomes;
+  }
+}
+
+function isSame(one: GiftOrder, other: GiftOrder): boolean {
+  return one.streamId === other.streamId && one.giftId === other.giftId && one.quantity === other.quantity;
+}

@@ -1,0 +1,52 @@
+import type { Logger } from 'pino';
+import type { Database } from '../../db/database.ts';
+import type { Live } from '../../live/live.ts';
+import { appendEvents, lockLogs } from '../../live/live-log.ts';
+import { findStreamsWithExpiredStreaks, takeStreaks } from './gifts.repo.ts';
+
+/** How often streaks whose window has passed are looked for. */
+export const SWEEP_INTERVAL_MS = 1_000;
+/** Streams whose streaks one SQL transaction closes. */
+const STREAMS_PER_SWEEP_MAX = 100;
+
+/**
+ * Closes streaks that nobody continued. What is open stands in the database, so a streak of a server that died is closed by
+ * whichever server looks next; two that look at once are ordered by the log's lock, and the second finds nothing.
+ */
+export class StreakSweep {
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> | undefined;
+
+  constructor(
+    private readonly deps: { db: Database; live: Live; log: Logger },
+    private readonly intervalMs: number = SWEEP_INTERVAL_MS,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#sweeping ??= this.#sweep().finally(() => {
+        this.#sweeping = undefined;
+      });
+    }, this.intervalMs);
+    this.#timer.unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      const streamIds = await findStreamsWithExpiredStreaks(this.deps.db.pool, STREAMS_PER_SWEEP_MAX);
+      if (streamIds.length === 0) return;
+      const events = await this.deps.db.inTransaction(async (sql) => {
+        await lockLogs(sql, streamIds);
+        return appendEvents(sql, await takeStreaks(sql, streamIds, 'expired'));
+      });
+      this.deps.live.announce(events);
+    } catch (error) {
+      this.deps.log.warn({ err: error }, 'closing streaks failed; the next sweep tries again');
+    }
+  }
+}

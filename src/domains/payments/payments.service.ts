@@ -1,0 +1,154 @@
+import type { Logger } from 'pino';
+import type { Database } from '../../db/database.ts';
+import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
+import type { Actor } from '../accounts/accounts.api.ts';
+import { accountNames, type WalletState, type Wallets } from '../wallet/wallet.api.ts';
+import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
+import {
+  type CoinPackRow,
+  type CoinPurchaseRow,
+  closePurchase,
+  findCoinPacks,
+  findPurchaseByKey,
+  findStalePurchases,
+  insertPurchase,
+  listCoinPacks,
+  lockPurchase,
+} from './payments.repo.ts';
+import { type PaymentProvider, ProviderUnavailableError } from './providers/provider.ts';
+
+/** How often unfinished purchases are looked for, and how old they are by then. */
+export const RECOVERY_INTERVAL_MS = 5_000;
+export const STALE_AFTER_MS = 10_000;
+const PURCHASES_PER_RECOVERY_MAX = 100;
+const OPEN_ATTEMPTS_MAX = 5;
+
+/** What the caller wants to buy. */
+export type CoinOrder = { packId: bigint; paymentToken: string; idempotencyKey: string };
+
+/** Intervals that tests override. */
+export type PaymentsOptions = { recoveryIntervalMs?: number; staleAfterMs?: number };
+
+type Deps = { db: Database; wallets: Wallets; provider: PaymentProvider; log: Logger };
+
+/**
+ * Coins for money. A purchase is a row that goes PENDING → SUCCEEDED or DECLINED: opened in one SQL transaction, charged
+ * outside of any, and settled in another. Every step may be repeated by anybody (the same call again, a parallel one, the
+ * recovery after a crash), because the provider charges once per purchase and the row's lock lets one settle it.
+ */
+export class Payments {
+  #timer: NodeJS.Timeout | undefined;
+  #recovering: Promise<void> | undefined;
+
+  constructor(
+    private readonly deps: Deps,
+    private readonly options: PaymentsOptions = {},
+  ) {}
+
+  /** Coin packs on sale, smallest first. */
+  coinPacks(): Promise<CoinPackRow[]> {
+    return listCoinPacks(this.deps.db.pool);
+  }
+
+  /**
+   * Buys a coin pack, once per key.
+   * @throws {NotFoundError} no such pack
+   * @throws {IdempotencyConflictError} the key stands for another purchase
+   * @throws {PaymentDeclinedError} nothing charged; the key is free again
+   * @throws {PaymentPendingError} outcome not known yet; the same key tells it later
+   */
+  async buyCoins(actor: Actor, order: CoinOrder): Promise<{ wallet: WalletState; replayed: boolean }> {
+    const { db, wallets } = this.deps;
+    const purchase = await this.#open(actor, order);
+    if (purchase.packId !== order.packId || purchase.paymentToken !== order.paymentToken)
+      throw new IdempotencyConflictError();
+    const settledHere = purchase.state === 'SUCCEEDED' ? false : await this.#finish(purchase);
+    return { wallet: await wallets.read(db.pool, actor.id), replayed: !settledHere };
+  }
+
+  /** Starts finishing purchases that a crash or a silent provider left open. */
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#recovering ??= this.#recover().finally(() => {
+        this.#recovering = undefined;
+      });
+    }, this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#recovering;
+  }
+
+  /** Opens a purchase, or finds the one that the key stands for. */
+  async #open(actor: Actor, order: CoinOrder): Promise<CoinPurchaseRow> {
+    const { pool } = this.deps.db;
+    const [pack] = await findCoinPacks(pool, [order.packId]);
+    if (!pack) throw new NotFoundError('coin pack');
+    // A parallel call with the same key may be declined, and give the key back, between the two statements.
+    for (let attempt = 1; attempt <= OPEN_ATTEMPTS_MAX; attempt++) {
+      const purchase =
+        (await insertPurchase(pool, { viewerId: actor.id, ...order })) ??
+        (await findPurchaseByKey(pool, actor.id, order.idempotencyKey));
+      if (purchase) return purchase;
+    }
+    throw new NotFoundError('coin pack');
+  }
+
+  /** Charges and settles. Returns whether this call was the one that credited the coins. */
+  async #finish(purchase: CoinPurchaseRow): Promise<boolean> {
+    try {
+      const { status } = await this.deps.provider.charge({
+        idempotencyKey: `coin_purchase:${purchase.id}`,
+        token: purchase.paymentToken,
+        amount: { minorUnits: purchase.priceMinor, currency: purchase.currency },
+      });
+      const settledHere = await this.#settle(purchase.id, status);
+      if (status === 'DECLINED') throw new PaymentDeclinedError();
+      return settledHere;
+    } catch (error) {
+      if (error instanceof ProviderUnavailableError) throw new PaymentPendingError();
+      throw error;
+    }
+  }
+
+  async #settle(purchaseId: bigint, status: 'SUCCEEDED' | 'DECLINED'): Promise<boolean> {
+    const { db, wallets } = this.deps;
+    const wallet = await db.inTransaction(async (sql) => {
+      const purchase = await lockPurchase(sql, purchaseId);
+      if (purchase.state !== 'PENDING') return undefined;
+      await closePurchase(sql, purchaseId, status);
+      if (status === 'DECLINED') return undefined;
+      const { viewerId, coins, priceMinor, currency, id: causeId } = purchase;
+      const [issuance, wallet, clearing, sales] = await wallets.accounts(sql, [
+        accountNames.coinIssuance(),
+        accountNames.wallet(viewerId),
+        accountNames.clearing(currency),
+        accountNames.sales(currency),
+      ]);
+      await wallets.post(sql, [
+        { debit: issuance!, credit: wallet!, unit: 'COIN', amount: coins, kind: 'COIN_PURCHASE', causeId },
+        { debit: clearing!, credit: sales!, unit: currency, amount: priceMinor, kind: 'COIN_SALE', causeId },
+      ]);
+      return wallets.read(sql, viewerId);
+    });
+    if (wallet) wallets.announce([wallet]);
+    return wallet !== undefined;
+  }
+
+  async #recover(): Promise<void> {
+    const { db, log } = this.deps;
+    try {
+      const staleAfterMs = this.options.staleAfterMs ?? STALE_AFTER_MS;
+      for (const purchase of await findStalePurchases(db.pool, staleAfterMs, PURCHASES_PER_RECOVERY_MAX)) {
+        await this.#finish(purchase).catch((error: unknown) => {
+          // Declined is an outcome, and pending is tried again by the next recovery.
+          if (!(error instanceof PaymentDeclinedError || error instanceof PaymentPendingError)) throw error;
+        });
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'finishing open purchases failed; the next recovery tries again');
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { builder } from '../../graphql/builder.ts';
+import { type LiveEvent, RESYNC_REQUIRED } from '../../live/live-event.ts';
+
+/** Every type of live event: how the log names it, and how GraphQL does. A new one is added here. */
+const LIVE_EVENT_TYPES = {
+  STREAM_STARTED: { typename: 'StreamStarted', description: 'The creator went live.' },
+  STREAM_ENDED: { typename: 'StreamEnded', description: 'The creator went off air.' },
+  CHAT_MESSAGE: { typename: 'ChatMessage', description: 'Somebody said something.' },
+  GIFT_SENT: { typename: 'GiftSent', description: 'Somebody sent a gift.' },
+  STREAK_ENDED: { typename: 'StreakEnded', description: 'A streak of gifts is over.' },
+  [RESYNC_REQUIRED]: { typename: 'ResyncRequired', description: 'History before this point is gone.' },
+} as const;
+
+/** The enum of all types. */
+export const LiveEventTypeEnum = builder.enumType('LiveEventType', {
+  description: 'The types of live events.',
+  values: Object.fromEntries(
+    Object.entries(LIVE_EVENT_TYPES).map(([type, { description }]) => [type, { description }]),
+  ) as Record<keyof typeof LIVE_EVENT_TYPES, { description: string }>,
+});
+
+/** The interface of all live events. */
+export const LiveEventInterface = builder.interfaceRef<LiveEvent>('LiveEvent').implement({
+  description: 'One numbered row of a stream’s log. Complete in itself, and the same for everybody.',
+  resolveType: (event) => LIVE_EVENT_TYPES[event.type as keyof typeof LIVE_EVENT_TYPES].typename,
+  fields: (t) => ({
+    seq: t.expose('seq', { type: 'SafeInt', description: 'Its number in the stream: 1, 2, 3, … without gaps.' }),
+    type: t.field({
+      type: LiveEventTypeEnum,
+      description: 'What kind of event it is.',
+      resolve: (event) => event.type as keyof typeof LIVE_EVENT_TYPES,
+    }),
+    occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it was written to the log.' }),
+  }),
+});
+
+/** A live event with its cursor. */
+export const LiveEventEdge = builder.edgeObject({
+  type: LiveEventInterface,
+  name: 'LiveEventEdge',
+  description: 'A live event and the cursor to resume behind it.',
+});
+
+/** A page of the log. */
+export const LiveEventConnection = builder.connectionObject(
+  {
+    type: LiveEventInterface,
+    name: 'LiveEventConnection',
+    description: 'A page of a stream’s log.',
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'Events in the log.',
+        resolve: ({ totalCount }) => (typeof totalCount === 'function' ? totalCount() : totalCount),
+      }),
+    }),
+  },
+  LiveEventEdge,
+);
+
+builder.objectRef<LiveEvent<string, { missedFrom: number; resumesAt: number }>>('ResyncRequired').implement({
+  description: 'History behind your cursor was pruned. Reload the state; the events that follow have no further gap.',
+  interfaces: [LiveEventInterface],
+  fields: (t) => ({
+    missedFrom: t.field({
+      type: 'SafeInt',
+      description: 'The first seq that is gone.',
+      resolve: (event) => event.payload.missedFrom,
+    }),
+    resumesAt: t.field({
+      type: 'SafeInt',
+      description: 'The seq of the next event.',
+      resolve: (event) => event.payload.resumesAt,
+    }),
+  }),
+});

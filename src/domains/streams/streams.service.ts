@@ -1,0 +1,219 @@
+import DataLoader from 'dataloader';
+import type { Logger } from 'pino';
+import type { Database } from '../../db/database.ts';
+import { idempotent } from '../../db/idempotent.ts';
+import { brokeConstraint, isStatementError, isWriteConflict } from '../../db/sql-errors.ts';
+import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
+import { GroupCommit } from '../../kernel/group-commit.ts';
+import { LatestValues } from '../../live/latest.ts';
+import type { Live } from '../../live/live.ts';
+import type { LiveEvent } from '../../live/live-event.ts';
+import {
+  appendEvents,
+  beginLog,
+  lockLog,
+  type Page,
+  type PageRequest,
+  readEvents,
+  readPages,
+} from '../../live/live-log.ts';
+import type { Actor } from '../accounts/accounts.api.ts';
+import { ensureCreator } from '../creators/creators.api.ts';
+import { endStreaks } from '../gifts/gifts.api.ts';
+import type { Wallets } from '../wallet/wallet.api.ts';
+import { type LikesValue, Pulses, type PulseValue } from './pulse.ts';
+import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
+import { type ChatMessageEvent, streamEvents } from './streams.events.ts';
+import { addLikes, findLiveStreamOf, findStream, insertStream, markEnded, readLikes } from './streams.repo.ts';
+import { STREAM_TRANSITIONS } from './streams.state.ts';
+
+/** Likes that one call may bring. */
+export const LIKES_PER_CALL_MAX = 100;
+/** Characters of a chat message. */
+export const CHAT_TEXT_LENGTH_MAX = 200;
+/** Characters of a stream's title. */
+export const TITLE_LENGTH_MAX = 140;
+/** Calls of sendLikes that may wait, and that one statement adds. */
+const LIKES_QUEUE_MAX = 20_000;
+const LIKES_BATCH_MAX = 2_000;
+const LIKES_ATTEMPTS_MAX = 3;
+const RETRY_AFTER_MS = 500;
+/** Pages of logs that one statement reads. */
+const PAGES_PER_READ_MAX = 100;
+
+type Deps = { db: Database; live: Live; wallets: Wallets; log: Logger };
+
+/** Live sessions: going on and off air, chat, likes, and the ways to watch. */
+export class Streams {
+  readonly #likes: GroupCommit<{ streamId: bigint; count: number }, bigint | undefined>;
+  readonly #latestLikes: LatestValues<LikesValue>;
+  readonly #pulses: Pulses;
+  readonly #pages: DataLoader<PageRequest, Page>;
+
+  constructor(
+    private readonly deps: Deps,
+    options: { pulseIntervalMs?: number } = {},
+  ) {
+    this.#latestLikes = new LatestValues(
+      'likes',
+      async (streamIds) => toLikesValues(await readLikes(deps.db.pool, streamIds)),
+      { bus: deps.live.bus, log: deps.log },
+    );
+    this.#pulses = new Pulses({ presence: deps.live.presence, likes: this.#latestLikes }, options.pulseIntervalMs);
+    this.#pages = new DataLoader((requests) => readPages(deps.db.pool, requests), {
+      cache: false,
+      maxBatchSize: PAGES_PER_READ_MAX,
+    });
+    this.#likes = new GroupCommit({
+      commit: (batch) => this.#commitLikes(batch),
+      batchMax: LIKES_BATCH_MAX,
+      queueMax: LIKES_QUEUE_MAX,
+      retryAfterMs: RETRY_AFTER_MS,
+      attemptsMax: LIKES_ATTEMPTS_MAX,
+      classify: (error) => (isWriteConflict(error) ? 'retry' : isStatementError(error) ? 'split' : 'fail'),
+    });
+  }
+
+  /**
+   * Goes live. The viewer's first stream makes them a creator.
+   * @returns the stream's id
+   * @throws {StreamAlreadyLiveError} when another stream of theirs is live
+   */
+  async start(actor: Actor, title: string): Promise<bigint> {
+    const { db, live, wallets } = this.deps;
+    try {
+      const events = await db.inTransaction(async (sql) => {
+        const creatorId = await ensureCreator(sql, actor.id);
+        const terms = await wallets.termsOf(sql, creatorId);
+        const streamId = await insertStream(sql, { creatorId, title, terms });
+        await beginLog(sql, streamId);
+        return appendEvents(sql, [streamEvents.started(streamId, title)]);
+      });
+      live.announce(events);
+      return events[0]!.streamId;
+    } catch (error) {
+      if (!brokeConstraint(error, 'stream_one_live_per_creator')) throw error;
+      const streamId = await findLiveStreamOf(db.pool, actor.id);
+      if (streamId === undefined) throw error;
+      throw new StreamAlreadyLiveError(streamId);
+    }
+  }
+
+  /**
+   * Goes off air: closes open streaks, then the stream. Ending an ended stream changes nothing.
+   * @throws {NotFoundError} no such stream
+   * @throws {ForbiddenError} it is somebody else's
+   */
+  async end(actor: Actor, streamId: bigint): Promise<{ replayed: boolean }> {
+    const events = await this.deps.db.inTransaction(async (sql) => {
+      if (!(await lockLog(sql, streamId))) throw new NotFoundError('stream');
+      const stream = await findStream(sql, streamId);
+      if (stream?.viewerId !== actor.id) throw new ForbiddenError('Only its creator can end a stream.');
+      if (!STREAM_TRANSITIONS[stream.status].includes('ENDED')) return [];
+      await markEnded(sql, streamId);
+      return appendEvents(sql, [...(await endStreaks(sql, [streamId])), streamEvents.ended(streamId)]);
+    });
+    this.deps.live.announce(events);
+    return { replayed: events.length === 0 };
+  }
+
+  /**
+   * Says something in a live stream, once per key.
+   * @throws {NotFoundError} no such stream
+   * @throws {StreamNotLiveError}
+   * @throws {IdempotencyConflictError}
+   */
+  async chat(
+    actor: Actor,
+    message: { streamId: bigint; text: string; idempotencyKey: string },
+  ): Promise<{ event: ChatMessageEvent; replayed: boolean }> {
+    const { streamId, text } = message;
+    const sender = { id: Number(actor.id), handle: actor.handle, displayName: actor.displayName };
+    const outcome = await this.deps.db.inTransaction(async (sql) => {
+      const fresh: LiveEvent[] = [];
+      const call = {
+        actorId: actor.id,
+        operation: 'sendChatMessage',
+        key: message.idempotencyKey,
+        input: { streamId, text },
+      };
+      const { result, replayed } = await idempotent(sql, call, async () => {
+        if (!(await lockLog(sql, streamId))) throw new NotFoundError('stream');
+        if ((await findStream(sql, streamId))?.status !== 'LIVE') throw new StreamNotLiveError();
+        fresh.push(...(await appendEvents(sql, [streamEvents.chatMessage(streamId, sender, text)])));
+        return { seq: String(fresh[0]!.seq) };
+      });
+      const [event] = replayed ? await readEvents(sql, streamId, BigInt(result.seq) - 1n, 1) : fresh;
+      return { event: event as ChatMessageEvent, replayed, fresh };
+    });
+    this.deps.live.announce(outcome.fresh);
+    return outcome;
+  }
+
+  /**
+   * Adds likes. Calls are coalesced: many become one statement.
+   * @returns the stream's total
+   * @throws {StreamNotLiveError} not live, or no such stream
+   * @throws {OverloadedError}
+   */
+  async like(streamId: bigint, count: number): Promise<bigint> {
+    const total = await this.#likes.submit({ streamId, count });
+    if (total === undefined) throw new StreamNotLiveError();
+    return total;
+  }
+
+  /**
+   * A page of a stream's log. Pages asked for at once are read together.
+   * @param page.after a cursor; '' for the log's beginning
+   * @throws {InvalidCursorError}
+   */
+  page(streamId: bigint, page: { after: string; limit: number }): Promise<Page> {
+    return this.#pages.load({ streamId, ...page });
+  }
+
+  /**
+   * Watches a stream's log from a cursor on, and counts as a viewer meanwhile.
+   * @throws {NotFoundError} no such stream
+   * @throws {InvalidCursorError}
+   */
+  async watchEvents(
+    streamId: bigint,
+    options: { after: string | undefined; onLapped: () => void },
+  ): Promise<{ epoch: string; events: AsyncIterableIterator<LiveEvent> }> {
+    const leave = this.deps.live.presence.enter(streamId);
+    try {
+      return await this.deps.live.hub.watch(streamId, { ...options, onEnded: leave });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /**
+   * Watches a stream's counters.
+   * @throws {NotFoundError} no such stream
+   */
+  async watchPulse(streamId: bigint): Promise<AsyncIterableIterator<PulseValue>> {
+    if (!(await findStream(this.deps.db.pool, streamId))) throw new NotFoundError('stream');
+    return this.#pulses.watch(streamId);
+  }
+
+  /** Commits queued likes, then stops the timers. */
+  async close(): Promise<void> {
+    await this.#likes.close();
+    this.#pulses.close();
+    await this.#latestLikes.close();
+  }
+
+  async #commitLikes(batch: readonly { streamId: bigint; count: number }[]): Promise<(bigint | undefined)[]> {
+    const sums = new Map<bigint, bigint>();
+    for (const { streamId, count } of batch) sums.set(streamId, (sums.get(streamId) ?? 0n) + BigInt(count));
+    const totals = await addLikes(this.deps.db.pool, sums);
+    this.#latestLikes.announce(toLikesValues(totals));
+    return batch.map(({ streamId }) => totals.get(streamId));
+  }
+}
+
+function toLikesValues(totals: ReadonlyMap<bigint, bigint>): Map<bigint, LikesValue> {
+  return new Map([...totals].map(([streamId, likes]) => [streamId, { version: Number(likes) }]));
+}

@@ -1,0 +1,88 @@
+import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { assert } from '../../kernel/assert.ts';
+import type { AccountName, TransferKind } from './wallet.accounts.ts';
+
+/** One movement of one unit. */
+export type Transfer = {
+  debit: bigint;
+  credit: bigint;
+  unit: string;
+  amount: bigint;
+  kind: TransferKind;
+  causeId: bigint;
+};
+
+/** A wallet as watchers see it; `version` orders its states. */
+export type WalletState = { viewerId: bigint; coins: bigint; version: bigint };
+
+/** Finds or opens accounts, in one statement. Returns their ids in the order of the names. */
+export async function ensureAccounts(sql: Queryable, names: readonly AccountName[]): Promise<bigint[]> {
+  const columns = [
+    names.map((name) => name.ownerType),
+    names.map((name) => name.ownerId),
+    names.map((name) => name.unit),
+    names.map((name) => name.kind),
+  ];
+  await rows(
+    sql,
+    `/* wallet.openAccounts */ INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING`,
+    columns,
+  );
+  const found = await rows<{ id: bigint }>(
+    sql,
+    `/* wallet.findAccounts */ SELECT a.id FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
+       WITH ORDINALITY n(owner_type, owner_id, unit, kind, position)
+       JOIN ledger_account a USING (owner_type, owner_id, unit, kind) ORDER BY n.position`,
+    columns,
+  );
+  assert(found.length === names.length, 'every account was opened');
+  return found.map((account) => account.id);
+}
+
+/**
+ * Writes transfers and moves the balances, all or nothing, in the caller's transaction. Locks the accounts by id.
+ * A balance that may not go below zero raises the constraint ledger_account_balance_check.
+ */
+export async function postTransfers(sql: SqlTransaction, transfers: readonly Transfer[]): Promise<void> {
+  await rows(sql, '/* wallet.post */ SELECT wallet_post($1, $2, $3, $4, $5, $6, clock_timestamp())', [
+    transfers.map((transfer) => transfer.debit),
+    transfers.map((transfer) => transfer.credit),
+    transfers.map((transfer) => transfer.unit),
+    transfers.map((transfer) => transfer.amount),
+    transfers.map((transfer) => transfer.kind),
+    transfers.map((transfer) => transfer.causeId),
+  ]);
+}
+
+/** The wallets of viewers, in one statement. */
+export async function readWallets(sql: Queryable, viewerIds: readonly bigint[]): Promise<WalletState[]> {
+  const found = await rows<{ owner_id: bigint; balance: bigint; version: bigint }>(
+    sql,
+    `/* wallet.read */ SELECT owner_id, balance, version FROM ledger_account
+      WHERE owner_type = 'VIEWER' AND owner_id = ANY($1) AND unit = 'COIN' AND kind = 'WALLET'`,
+    [viewerIds],
+  );
+  return found.map((row) => ({ viewerId: row.owner_id, coins: row.balance, version: row.version }));
+}
+
+/** A creator's balances in diamonds, by kind. */
+export async function readDiamonds(sql: Queryable, creatorId: bigint): Promise<Map<string, bigint>> {
+  const found = await rows<{ kind: string; balance: bigint }>(
+    sql,
+    `/* wallet.diamonds */ SELECT kind, balance FROM ledger_account
+      WHERE owner_type = 'CREATOR' AND owner_id = $1 AND unit = 'DIAMOND'`,
+    [creatorId],
+  );
+  return new Map(found.map((row) => [row.kind, row.balance]));
+}
+
+/** The rate card that new streams freeze. */
+export async function readRateCard(sql: Queryable): Promise<{ id: bigint; coins: number; diamonds: number }> {
+  const [card] = await rows<{ id: bigint; coins: number; diamonds: number }>(
+    sql,
+    '/* wallet.rateCard */ SELECT id, coins, diamonds FROM rate_card ORDER BY id DESC LIMIT 1',
+  );
+  assert(card, 'there is a rate card');
+  return card;
+}

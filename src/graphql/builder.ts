@@ -1,0 +1,92 @@
+import SchemaBuilder from '@pothos/core';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import ValidationPlugin from '@pothos/plugin-validation';
+import type PrismaTypes from '../generated/pothos-types.ts';
+import { getDatamodel } from '../generated/pothos-types.ts';
+import { InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
+import type { Context } from './context.ts';
+
+/** Items of a page, if the client does not say, and at the most. */
+export const PAGE_SIZE_DEFAULT = 20;
+export const PAGE_SIZE_MAX = 100;
+
+/** The schema builder. It knows plugins and conventions, and no types: those stand in the domains' `*.schema.ts`. */
+export const builder = new SchemaBuilder<{
+  Context: Context;
+  PrismaTypes: PrismaTypes;
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: false;
+  DefaultNodeNullability: false;
+  AuthScopes: { signedIn: boolean };
+  Scalars: {
+    SafeInt: { Input: number; Output: number | bigint };
+    DateTime: { Input: Date; Output: Date };
+    ID: { Input: string; Output: string | number | bigint };
+  };
+  Connection: { totalCount: number | (() => number | Promise<number>) };
+}>({
+  // Order matters: errors are caught around the plugins that come after it.
+  plugins: [ErrorsPlugin, RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ValidationPlugin],
+  defaultFieldNullability: false,
+  errors: {
+    directResult: true,
+    defaultUnionOptions: {
+      name: ({ fieldName }) => `${fieldName[0]!.toUpperCase()}${fieldName.slice(1)}Result`,
+    },
+    // Validators are pure, so what they say before authorisation gives nothing away.
+    unsafelyHandleInputErrors: true,
+  },
+  relay: {
+    clientMutationId: 'omit',
+    cursorType: 'String',
+    nodesQueryOptions: false,
+    nodeQueryOptions: {
+      description: 'Any object by its global id; null when it does not exist or is not yours to see.',
+    },
+    nodeTypeOptions: { description: 'Anything with a global id.' },
+    edgesFieldOptions: { nullable: false, description: 'The items of this page.' },
+    nodeFieldOptions: { nullable: false, description: 'The item.' },
+    cursorFieldOptions: { description: 'Where the item stands: pass it as `after` to go on behind it.' },
+    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
+    firstArgOptions: { description: `Items wanted, ${PAGE_SIZE_MAX} at the most.` },
+    afterArgOptions: { description: 'Cursor of the item behind which the page begins.' },
+    lastArgOptions: { description: `Items wanted from the end, ${PAGE_SIZE_MAX} at the most.` },
+    beforeArgOptions: { description: 'Cursor of the item before which the page ends.' },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+  },
+  scopeAuth: {
+    authScopes: (context) => ({ signedIn: context.actor !== undefined }),
+    unauthorizedError: (_parent, context) => new NotSignedInError(context.tokenProblem),
+    authorizeOnSubscribe: true,
+  },
+  prisma: {
+    client: (context) => context.services.db.prisma,
+    dmmf: getDatamodel(),
+    filterConnectionTotalCount: true,
+    maxConnectionSize: PAGE_SIZE_MAX,
+    defaultConnectionSize: PAGE_SIZE_DEFAULT,
+    onUnusedQuery: null,
+  },
+  validation: {
+    validationError: (failure) =>
+      new InvalidInputError(
+        failure.issues.map((issue) => ({ path: (issue.path ?? []).map(pathKey).join('.'), message: issue.message })),
+      ),
+  },
+});
+
+builder.queryType({ description: 'Reads. What is public needs no token.' });
+builder.mutationType({
+  description:
+    'Writes. Each returns a union of its success and its expected failures; safe to repeat with the same idempotency key.',
+});
+builder.subscriptionType({
+  description: 'What happens from now on, over WebSocket (graphql-transport-ws) or Server-Sent Events.',
+});
+
+function pathKey(segment: PropertyKey | { key: PropertyKey }): string {
+  return String(typeof segment === 'object' ? segment.key : segment);
+}

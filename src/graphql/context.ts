@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import type { Database } from '../db/database.ts';
+import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
+import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Payments } from '../domains/payments/payments.service.ts';
+import type { Streams } from '../domains/streams/streams.service.ts';
+import type { Wallets } from '../domains/wallet/wallet.api.ts';
+import { NotSignedInError } from '../kernel/errors.ts';
+
+/** The use cases that resolvers may call. Built once, by the composition root. */
+export type Services = {
+  db: Database;
+  accounts: Accounts;
+  wallets: Wallets;
+  payments: Payments;
+  streams: Streams;
+  gifts: Gifts;
+};
+
+/** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */
+export type Context = {
+  services: Services;
+  log: Logger;
+  /** Who asks; undefined without a valid token. */
+  actor: Actor | undefined;
+  /** Why there is no actor. */
+  tokenProblem: 'missing' | 'invalid' | 'expired' | undefined;
+  /** Ends the connection that the request came by, so that the client reconnects: 1013 on a WebSocket, an end over HTTP. */
+  endConnection: (reason: string) => void;
+};
+
+/**
+ * The viewer who asks.
+ * @throws {NotSignedInError} when nobody is signed in
+ */
+export function requireActor(context: Context): Actor {
+  if (!context.actor) throw new NotSignedInError(context.tokenProblem);
+  return context.actor;
+}

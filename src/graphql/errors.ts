@@ -1,0 +1,120 @@
+import { GraphQLError } from 'graphql';
+import {
+  DomainError,
+  ERROR_CODES,
+  ForbiddenError,
+  IdempotencyConflictError,
+  type InputIssue,
+  InvalidInputError,
+  NotFoundError,
+  NotSignedInError,
+  OverloadedError,
+} from '../kernel/errors.ts';
+import { builder } from './builder.ts';
+
+const DESCRIPTIONS: Record<(typeof ERROR_CODES)[number], string> = {
+  INVALID_INPUT: 'An input breaks a rule; see the issues.',
+  NOT_SIGNED_IN: 'No token, or one that does not hold.',
+  NOT_FOUND: 'There is no such thing, or you may not see it.',
+  FORBIDDEN: 'You may see it, but not do this with it.',
+  IDEMPOTENCY_CONFLICT: 'The key was used before with another input.',
+  OVERLOADED: 'Too many requests wait; try again in a moment.',
+  INSUFFICIENT_COINS: 'The wallet does not hold enough coins.',
+  STREAM_NOT_LIVE: 'The stream has ended or not begun.',
+  STREAM_ALREADY_LIVE: 'Another stream of this creator is live.',
+  PAYMENT_DECLINED: 'The provider refused the charge; nothing was charged.',
+  PAYMENT_PENDING: 'The provider has not answered; the same key tells the outcome later.',
+  INVALID_CURSOR: 'The cursor is damaged or of another stream.',
+  TOO_MANY_OPERATIONS: 'Too many operations are open on this connection.',
+};
+
+/** The enum of all codes that an expected failure can carry. */
+export const ErrorCodeEnum = builder.enumType('ErrorCode', {
+  description: 'What went wrong, for programs to branch on.',
+  values: Object.fromEntries(ERROR_CODES.map((code) => [code, { description: DESCRIPTIONS[code] }])) as Record<
+    (typeof ERROR_CODES)[number],
+    { description: string }
+  >,
+});
+
+/** The interface of all expected failures. */
+export const ErrorInterface = builder.interfaceRef<DomainError>('Error').implement({
+  description: 'An expected failure: part of the API, and typed. Nothing was written.',
+  fields: (t) => ({
+    message: t.exposeString('message', { description: 'For people. May change; do not parse it.' }),
+    code: t.expose('code', { type: ErrorCodeEnum, description: 'For programs.' }),
+  }),
+});
+
+const InputIssueType = builder.objectRef<InputIssue>('InputIssue').implement({
+  description: 'One thing that is wrong with an input.',
+  fields: (t) => ({
+    path: t.exposeString('path', { description: 'Where, as a dotted path from the arguments: "input.quantity".' }),
+    message: t.exposeString('message', { description: 'What, for people.' }),
+  }),
+});
+
+builder.objectType(InvalidInputError, {
+  name: 'InvalidInputError',
+  description: 'The input breaks a rule that its type cannot express.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    issues: t.field({
+      type: [InputIssueType],
+      description: 'Everything that is wrong; at least one.',
+      resolve: (error) => [...error.issues],
+    }),
+  }),
+});
+builder.objectType(NotSignedInError, {
+  name: 'NotSignedInError',
+  description: 'The mutation needs a signed-in viewer.',
+  interfaces: [ErrorInterface],
+});
+builder.objectType(NotFoundError, {
+  name: 'NotFoundError',
+  description: 'An id names nothing that you may see.',
+  interfaces: [ErrorInterface],
+});
+builder.objectType(ForbiddenError, {
+  name: 'ForbiddenError',
+  description: 'You may not do this.',
+  interfaces: [ErrorInterface],
+});
+builder.objectType(IdempotencyConflictError, {
+  name: 'IdempotencyConflictError',
+  description: 'The idempotency key was already used with another input.',
+  interfaces: [ErrorInterface],
+});
+builder.objectType(OverloadedError, {
+  name: 'OverloadedError',
+  description: 'Too many requests are waiting. Send the same one again after a pause.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'How long to wait, in milliseconds.' }),
+  }),
+});
+
+/** The failures that every mutation of a signed-in viewer can meet. */
+export const commonErrors = [InvalidInputError, NotSignedInError];
+
+/** An expected failure outside of a mutation's union, as a GraphQL error with `extensions.code`. */
+export function toGraphQLError(error: DomainError): GraphQLError {
+  return new GraphQLError(error.message, { extensions: { code: error.code } });
+}
+
+/**
+ * What a client may see of an error: expected failures and GraphQL's own errors as they are, everything else masked.
+ * @param report hears of what was masked
+ */
+export function maskError(error: unknown, report: (error: unknown) => void): Error {
+  const original = error instanceof GraphQLError ? error.originalError : error;
+  if (original instanceof DomainError) {
+    const { nodes, path } = error instanceof GraphQLError ? error : {};
+    return new GraphQLError(original.message, { nodes, path, extensions: { code: original.code } });
+  }
+  if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
+  report(original);
+  const { nodes, path } = error instanceof GraphQLError ? error : {};
+  return new GraphQLError('Unexpected error.', { nodes, path, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
+}

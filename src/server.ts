@@ -1,0 +1,122 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import type { GraphQLSockets } from './graphql/websocket.ts';
+import type { GraphQLServer } from './graphql/yoga.ts';
+
+/** How long requests under way may take to end when the server drains. */
+const DRAIN_MS_MAX = 5_000;
+/** A client has so long to send its headers, and then its request. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** The HTTP server. */
+export type HttpServer = {
+  listen: (port: number, host: string) => Promise<{ url: string }>;
+  /** Takes no more connections, lets requests under way end, then ends the sockets and streams. */
+  close: () => Promise<void>;
+};
+
+type Deps = {
+  yoga: GraphQLServer;
+  sockets: GraphQLSockets;
+  log: Logger;
+  isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
+  /** Whether Postgres answers. */
+  isReady: () => Promise<boolean>;
+};
+
+/** Routes: /graphql over HTTP, SSE and WebSocket, /health (the process lives), /ready (it can serve). */
+export function createHttpServer(deps: Deps): HttpServer {
+  const streams = new Set<ServerResponse>();
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    (req, res) => {
+      route(deps, streams, req, res).catch((error: unknown) => {
+        deps.log.error({ err: error }, 'unexpected error in a request');
+        if (res.headersSent) res.destroy();
+        else respond(res, 500, { errors: [{ message: 'Unexpected error.' }] });
+      });
+    },
+  );
+  server.on('upgrade', (request, socket, head) => upgrade(deps, request, socket, head));
+  return {
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve({ url: urlOf(server.address() as AddressInfo) });
+        });
+      }),
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await deps.sockets.close();
+      for (const stream of streams) stream.destroy();
+      const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX);
+      server.closeIdleConnections();
+      await closed;
+      clearTimeout(late);
+    },
+  };
+}
+
+async function route(
+  deps: Deps,
+  streams: Set<ServerResponse>,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const path = (req.url ?? '/').split('?', 1)[0];
+  if (path === '/graphql') {
+    if (req.method === 'POST' && !isJson(req.headers['content-type'])) {
+      // Other types need no preflight, so a foreign page could send them; they are also nobody's GraphQL.
+      return respond(res, 415, { errors: [{ message: 'Send the request as content-type application/json.' }] });
+    }
+    if (req.headers.accept?.includes('text/event-stream')) {
+      streams.add(res);
+      res.once('close', () => streams.delete(res));
+    }
+    return deps.yoga(req, res) as Promise<void>;
+  }
+  if (path === '/health') return respond(res, 200, { status: 'ok' });
+  if (path === '/ready') {
+    const ready = await deps.isReady();
+    return respond(res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' });
+  }
+  if (path === '/') {
+    res.writeHead(302, { location: '/graphql' }).end();
+    return;
+  }
+  return respond(res, 404, { errors: [{ message: 'Nothing here. The API is at /graphql.' }] });
+}
+
+function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  socket.on('error', (error) => deps.log.debug({ err: error }, 'an upgrade failed'));
+  if ((request.url ?? '').split('?', 1)[0] !== '/graphql') {
+    refuse('404 Not Found');
+    return;
+  }
+  const { origin, host } = request.headers;
+  if (origin !== undefined && !deps.isAllowedOrigin(origin, host)) {
+    refuse('403 Forbidden');
+    return;
+  }
+  deps.sockets.upgrade(request, socket, head);
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return /^application\/(graphql-response\+)?json\s*(;|$)/i.test(contentType ?? '');
+}
+
+function respond(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+}
+
+function urlOf({ address, port, family }: AddressInfo): string {
+  const wildcard = address === '0.0.0.0' || address === '::';
+  const host = wildcard ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${port}`;
+}
