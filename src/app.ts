@@ -14,6 +14,7 @@ import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { createWallets } from './domains/wallet/wallet.api.ts';
 import type { Services } from './graphql/context.ts';
+import { findDemoExample, welcome } from './graphql/demo.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { createGraphQLSockets } from './graphql/websocket.ts';
@@ -76,6 +77,7 @@ export async function createApp(
 
   await seedCatalogue(db);
   if (demo) await seedDemo(services);
+  const example = demo ? await findDemoExample(services) : undefined;
   return {
     services,
     live,
@@ -90,7 +92,7 @@ export async function createApp(
       await live.close();
       await db.close();
     },
-    welcome: (url) => welcome(url, demo),
+    welcome: (url) => welcome(url, example),
     onSql: db.onSql,
   };
 }
@@ -127,21 +129,4 @@ async function answers(pool: { query: (text: string) => Promise<unknown> }): Pro
     // Whatever the reason, the answer to the load balancer is the same: not now.
     return false;
   }
-}
-
-function welcome(url: string, demo: boolean): string {
-  const lines = ['', `  Hadiya is up.  GraphiQL: ${url}/graphql`, ''];
-  if (demo) {
-    lines.push(
-      '  Demo mode: anybody can sign in as anybody. Set JWT_SECRET or JWKS_URL to use your identity provider.',
-      '',
-      '  First thing to try: open GraphiQL. It is signed in as layla.',
-      '    1. Tab "Watch": press play. It is the live feed of pinkydoll’s stream.',
-      '    2. Tab "SendGift": press play. Go back to the first tab: the gift is there.',
-      '',
-      '  Ctrl-C stops Hadiya and its database; the data stays.',
-      '',
-    );
-  }
-  return lines.join('\n');
 }

@@ -1,13 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import type { Services } from './context.ts';
-import { toGlobalId } from './global-id.ts';
+import { type DemoExample, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
 
 /** Makes the options of the GraphiQL page for a request. */
 export type GraphiQLPage = (request: Request) => Promise<GraphiQLOptions>;
-
-/** Who the example tabs are signed in as, and whose stream they watch. */
-const EXAMPLE_VIEWER = 'layla';
-const EXAMPLE_CREATOR = 'pinkydoll';
 
 /**
  * GraphiQL, from our own server and with subscriptions over WebSocket. In demo mode its tabs are signed in and filled with
@@ -17,71 +15,99 @@ export function createGraphiQLPage(services: Services, demo: boolean): GraphiQLP
   return async () => {
     const page: GraphiQLOptions = { title: 'Hadiya', subscriptionsProtocol: 'WS', credentials: 'omit' };
     if (!demo) return { ...page, defaultQuery: BROWSE };
-    const { token } = await services.accounts.signIn(EXAMPLE_VIEWER);
-    const headers = JSON.stringify({ Authorization: `Bearer ${token}` }, null, 2);
-    const authorised = { connectionParams: { authorization: `Bearer ${token}` } };
-    return { ...page, ...authorised, headers, defaultTabs: await exampleTabs(services, headers) };
+    // The token is part of the page, not of the tabs: those are kept in the browser, and the token would grow stale there.
+    const example = await findDemoExample(services);
+    const authorization = `Bearer ${example.token}`;
+    const signedIn = { additionalHeaders: { Authorization: authorization }, connectionParams: { authorization } };
+    return { ...page, ...signedIn, defaultTabs: exampleTabs(example) };
   };
 }
 
-async function exampleTabs(services: Services, headers: string): Promise<NonNullable<GraphiQLOptions['defaultTabs']>> {
-  const creator = await services.db.prisma.creator.findFirst({
-    where: { viewer: { handle: EXAMPLE_CREATOR } },
-    select: { streams: { orderBy: { id: 'desc' }, take: 1, select: { id: true } } },
-  });
-  const [rose] = await services.gifts.list();
-  const [pack] = await services.payments.coinPacks();
-  const streamId = toGlobalId('LiveStream', creator?.streams[0]?.id ?? 0n);
-  const giftId = toGlobalId('Gift', rose?.id ?? 0n);
-  const packId = toGlobalId('CoinPack', pack?.id ?? 0n);
-  const tab = (query: string, variables: Record<string, unknown> = {}) => ({
-    query,
-    headers,
-    variables: JSON.stringify(variables, null, 2),
-  });
-  const key = () => `graphiql-${Date.now().toString(36)}`;
-  return [
-    tab(WATCH, { streamId, after: '' }),
-    tab(SEND_GIFT, { input: { streamId, giftId, quantity: 1, idempotencyKey: key() } }),
-    tab(BUY_COINS, { input: { packId, paymentToken: 'tok_ok', idempotencyKey: key() } }),
-    tab(WALLET),
-    tab(BROWSE),
-  ];
+/** The page itself. Its tabs jump when they are pressed, so that on slow machines the click misses them: they are held still. */
+export function renderGraphiQLPage(options: GraphiQLOptions): string {
+  return renderGraphiQL(options).replace(
+    '</head>',
+    '<style>.graphiql-tab { transform: none !important; }</style></head>',
+  );
 }
 
-const WATCH = `# 1. The feed of a live stream. Press play, then send a gift from the next tab.
-#    "after" is a cursor: "" plays the whole log, null only what comes.
-subscription Watch($streamId: ID!, $after: String) {
-  liveEvents(streamId: $streamId, after: $after) {
+/** Values stand in the documents: GraphiQL drops the variables of default tabs. */
+function exampleTabs({ streamId, giftId, packId }: DemoExample): NonNullable<GraphiQLOptions['defaultTabs']> {
+  const key = () => `graphiql-${randomUUID().slice(0, 8)}`;
+  const documents = [watch(streamId), sendGift(streamId, giftId, key()), buyCoins(packId, key()), WALLET, BROWSE];
+  return documents.map((query) => ({ query }));
+}
+
+const watch = (streamId: string) => `# 1. The feed of a live stream. Press play; then, in another window,
+#    send a gift from the next tab.
+#    "after" is a cursor: "" plays the whole log; leave it out for what comes.
+subscription Watch {
+  liveEvents(streamId: "${streamId}", after: "") {
     cursor
     node {
       __typename
       seq
       occurredAt
-      ... on GiftSent { sender { handle } gift { name } quantity coins streak }
-      ... on StreakEnded { sender { handle } gift { name } total coins }
-      ... on ChatMessage { sender { handle } text }
+      ... on GiftSent {
+        sender { handle }
+        gift { name }
+        quantity
+        coins
+        streak
+      }
+      ... on StreakEnded {
+        sender { handle }
+        gift { name }
+        total
+        coins
+      }
+      ... on ChatMessage {
+        sender { handle }
+        text
+      }
     }
   }
 }
 `;
 
-const SEND_GIFT = `# 2. A gift, as ${EXAMPLE_VIEWER}. Play it twice: the same key is one gift (replayed: true).
+const sendGift = (
+  streamId: string,
+  giftId: string,
+  key: string,
+) => `# 2. A gift. You are ${EXAMPLE_VIEWER}, unless the headers tab has another token.
+#    Play it twice: one key is one gift (replayed: true).
 #    Change the key to send another.
-mutation SendGift($input: SendGiftInput!) {
-  sendGift(input: $input) {
+mutation SendGift {
+  sendGift(input: {
+    streamId: "${streamId}"
+    giftId: "${giftId}"
+    quantity: 1
+    idempotencyKey: "${key}"
+  }) {
     __typename
-    ... on SendGiftSuccess { replayed wallet { coins } giftSent { seq streak coins } }
+    ... on SendGiftSuccess {
+      replayed
+      wallet { coins }
+      giftSent { seq streak coins }
+    }
     ... on Error { code message }
   }
 }
 `;
 
-const BUY_COINS = `# 3. Coins, from the sandbox. Other tokens: tok_declined, tok_timeout.
-mutation BuyCoins($input: BuyCoinsInput!) {
-  buyCoins(input: $input) {
+const buyCoins = (packId: string, key: string) => `# 3. Coins, from the sandbox.
+#    Other tokens: tok_declined, tok_timeout.
+mutation BuyCoins {
+  buyCoins(input: {
+    packId: "${packId}"
+    paymentToken: "tok_ok"
+    idempotencyKey: "${key}"
+  }) {
     __typename
-    ... on BuyCoinsSuccess { replayed wallet { coins } }
+    ... on BuyCoinsSuccess {
+      replayed
+      wallet { coins }
+    }
     ... on Error { code message }
   }
 }
@@ -95,7 +121,17 @@ subscription Wallet {
 
 const BROWSE = `# 5. What there is.
 query Browse {
-  liveStreams { totalCount edges { node { id title creator { handle } topGifters(first: 3) { rank coins profile { handle } } } } }
+  liveStreams {
+    totalCount
+    edges {
+      node {
+        id
+        title
+        creator { handle }
+        topGifters(first: 3) { rank coins profile { handle } }
+      }
+    }
+  }
   gifts { id name coins }
   coinPacks { id coins price { amount currency } }
   me { id handle wallet { coins } }

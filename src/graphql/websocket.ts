@@ -64,6 +64,14 @@ export function createGraphQLSockets(deps: { yoga: GraphQLServer; services: Serv
   };
 }
 
+/** What a `subscribe` message carries. */
+type SubscribePayload = {
+  query: string;
+  operationName?: string | null;
+  variables?: Record<string, unknown> | null;
+  extensions?: Record<string, unknown> | null;
+};
+
 /** The functions that Yoga's plugins have wrapped for one operation. */
 type Operation = {
   execute: (args: ExecutionArgs) => never;
@@ -74,14 +82,26 @@ type Operation = {
 async function openContext(state: Socket, services: Services, log: Logger): Promise<Context> {
   const { socket } = state.extra;
   const authentication = await services.accounts.authenticate(connectionToken(state.connectionParams));
-  const { actor } = authentication;
-  if (actor) closeAtExpiry(state.extra, socket, actor.expiresAt);
+  if (authentication.actor) closeAtExpiry(state.extra, socket, authentication.actor.expiresAt);
   return {
     services,
     log,
-    actor,
-    tokenProblem: actor ? undefined : (authentication as { problem: Context['tokenProblem'] }).problem,
+    actor: authentication.actor,
+    tokenProblem: authentication.actor ? undefined : authentication.problem,
     endConnection: (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason),
+  };
+}
+
+/** The socket's context; or, as GraphiQL does, an operation brings a token of its own in `extensions.headers`. */
+async function operationContext({ extra }: Socket, { extensions }: SubscribePayload): Promise<Context> {
+  const context = extra.operationContext!;
+  const token = connectionToken(extensions?.headers);
+  if (token === undefined) return context;
+  const authentication = await context.services.accounts.authenticate(token);
+  return {
+    ...context,
+    actor: authentication.actor,
+    tokenProblem: authentication.actor ? undefined : authentication.problem,
   };
 }
 
@@ -104,7 +124,7 @@ function closeAtExpiry(extra: SocketExtra, socket: WebSocket, expiresAt: Date): 
 async function prepare(
   yoga: GraphQLServer,
   state: Socket,
-  payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null },
+  payload: SubscribePayload,
   log: Logger,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   if (Object.keys(state.subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
@@ -116,7 +136,7 @@ async function prepare(
   }
   try {
     const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
-      socketContext: state.extra.operationContext,
+      socketContext: await operationContext(state, payload),
       params: payload,
     } as never);
     const document = parse(payload.query);

@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { bearerToken } from './bearer-token.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
-import type { GraphiQLPage } from './graphiql.ts';
+import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
 
 /** Bytes of a request body at the most; one more is answered with 413. */
 export const BODY_SIZE_MAX = 64 * 1024;
@@ -44,7 +43,7 @@ export function createGraphQLServer(options: {
       return allowed ? { origin: [origin], credentials: false } : false;
     },
     graphiql: graphiql ? (request) => graphiql(request) : false,
-    renderGraphiQL,
+    renderGraphiQL: renderGraphiQLPage,
     maskedErrors: {
       maskError: (error) => maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver')),
     },
