@@ -1,0 +1,159 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { StartError } from './kernel/start-error.ts';
+
+/** The levels that LOG_LEVEL accepts: pino's own and `silent`. */
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** How much is logged. */
+export type LogLevel = (typeof logLevels)[number];
+
+/** How tokens are checked. `demo`: Hadiya issues them itself, to anybody. */
+export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } | { mode: 'jwks'; url: string };
+
+/** Everything that the environment decides. */
+export type Config = {
+  /** 0 stands for any free port. */
+  port: number;
+  host: string;
+  /** Undefined: the embedded Postgres. */
+  databaseUrl: string | undefined;
+  /** Undefined: the in-memory bus. */
+  redisUrl: string | undefined;
+  /** Absolute. Home of the embedded Postgres. */
+  dataDir: string;
+  auth: AuthConfig;
+  /** Whether simulated viewers keep the demo streams alive. */
+  simulate: boolean;
+  logLevel: LogLevel;
+};
+
+/** The environment is wrong. `problems` has one line for each wrong variable, `message` all of them. */
+export class ConfigError extends StartError {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+const portDefault = 4000;
+const portMax = 65_535;
+const jwtSecretCharsMin = 32;
+const shownCharsMax = 40;
+
+/** Reads single variables; collects what is wrong with them. */
+type Reader = { get(name: string): string | undefined; problem(line: string): void };
+
+/**
+ * Turns the environment into a typed config. An empty variable counts as unset.
+ * @throws ConfigError with every problem at once. No message repeats a secret or a URL.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const problems: string[] = [];
+  const reader: Reader = {
+    get: (name) => env[name] || undefined,
+    problem: (line) => problems.push(line),
+  };
+  const auth = readAuth(reader);
+  const demo = auth.mode === 'demo';
+  const config: Config = {
+    port: readPort(reader),
+    // In demo mode anybody may sign in as anybody: only this machine gets to.
+    host: readHost(reader) ?? (demo ? '127.0.0.1' : '0.0.0.0'),
+    databaseUrl: readDatabaseUrl(reader),
+    redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
+    dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
+    auth,
+    simulate: readSimulate(reader) ?? demo,
+    logLevel: readLogLevel(reader),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function readPort(reader: Reader): number {
+  const text = reader.get('PORT');
+  if (text === undefined) return portDefault;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port >= 0 && port <= portMax) return port;
+  reader.problem(`PORT is ${shown(text)}: set it to a whole number from 0 (any free port) to ${portMax}`);
+  return portDefault;
+}
+
+function readHost(reader: Reader): string | undefined {
+  const host = reader.get('HOST');
+  if (host === undefined || isIP(host) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host)) return host;
+  reader.problem(`HOST is ${shown(host)}: set it to an IP address or a host name, such as 127.0.0.1 or 0.0.0.0`);
+  return undefined;
+}
+
+function readAuth(reader: Reader): AuthConfig {
+  const secret = reader.get('JWT_SECRET');
+  const url = readUrl(reader, 'JWKS_URL', ['https', 'http'], 'https://id.example.com/.well-known/jwks.json');
+  if (url?.parsed.protocol === 'http:' && !isLocal(url.parsed.hostname)) {
+    reader.problem('JWKS_URL is plain http: use https (http is for localhost only)');
+  }
+  if (secret !== undefined && reader.get('JWKS_URL') !== undefined) {
+    reader.problem('JWT_SECRET and JWKS_URL are both set: keep the one that your identity provider signs with');
+  }
+  if (secret !== undefined) {
+    if (secret.length < jwtSecretCharsMin) {
+      reader.problem(`JWT_SECRET is too short: set at least ${jwtSecretCharsMin} random characters`);
+    }
+    return { mode: 'secret', secret };
+  }
+  return url === undefined ? { mode: 'demo' } : { mode: 'jwks', url: url.text };
+}
+
+function readDatabaseUrl(reader: Reader): string | undefined {
+  const example = 'postgres://user:password@host:5432/hadiya';
+  const url = readUrl(reader, 'DATABASE_URL', ['postgres', 'postgresql'], example);
+  if (url === undefined) return undefined;
+  if (url.parsed.pathname.length < 2) reader.problem(`DATABASE_URL names no database: write it like ${example}`);
+  // Prisma's own `schema` parameter would be obeyed by half of what connects.
+  const schema = url.parsed.searchParams.get('schema');
+  if (schema !== null && schema !== 'public') {
+    reader.problem('DATABASE_URL has a schema parameter: drop it and give Hadiya a database of its own');
+  }
+  return url.text;
+}
+
+function readUrl(
+  reader: Reader,
+  name: string,
+  schemes: readonly string[],
+  example: string,
+): { text: string; parsed: URL } | undefined {
+  const text = reader.get(name);
+  if (text === undefined) return undefined;
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (parsed !== undefined && schemes.includes(parsed.protocol.slice(0, -1))) return { text, parsed };
+  reader.problem(`${name} is not a ${schemes.join(':// or ')}:// URL: write it like ${example}`);
+  return undefined;
+}
+
+function readSimulate(reader: Reader): boolean | undefined {
+  const text = reader.get('SIMULATE');
+  if (text === undefined) return undefined;
+  if (text !== 'on' && text !== 'off') reader.problem(`SIMULATE is ${shown(text)}: set it to on or off`);
+  return text === 'on';
+}
+
+function readLogLevel(reader: Reader): LogLevel {
+  const text = reader.get('LOG_LEVEL') ?? 'info';
+  const level = logLevels.find((known) => known === text);
+  if (level === undefined) reader.problem(`LOG_LEVEL is ${shown(text)}: set it to one of ${logLevels.join(', ')}`);
+  return level ?? 'info';
+}
+
+function isLocal(hostname: string): boolean {
+  return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}
+
+/** A value in one short line, whatever it holds. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > shownCharsMax ? `${text.slice(0, shownCharsMax)}…` : text);
+}
