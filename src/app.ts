@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
@@ -103,12 +103,13 @@ async function tokenKeys(config: Config): Promise<TokenKeys> {
   if (config.auth.mode === 'jwks') return { jwksUrl: config.auth.url };
   const file = join(config.dataDir, 'demo-token-secret');
   await mkdir(config.dataDir, { recursive: true });
-  // 'wx': of two servers that start at once one writes, and both read the same.
-  await writeFile(file, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    },
-  );
+  // Written aside and linked: of two servers that start at once one wins, and both read the whole of the same.
+  const draft = `${file}.${randomUUID()}`;
+  await writeFile(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
+  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await unlink(draft);
   return { secret: await readFile(file, 'utf8') };
 }
 

@@ -45,7 +45,9 @@ export const builder = new SchemaBuilder<{
     nodesQueryOptions: false,
     nodeQueryOptions: {
       description: 'Any object by its global id; null when it does not exist or is not yours to see.',
+      args: { id: { description: 'The global id.' } },
     },
+    idFieldOptions: { description: 'Global id: unique over all types, and the key of client caches.' },
     nodeTypeOptions: { description: 'Anything with a global id.' },
     edgesFieldOptions: { nullable: false, description: 'The items of this page.' },
     nodeFieldOptions: { nullable: false, description: 'The item.' },
@@ -55,6 +57,10 @@ export const builder = new SchemaBuilder<{
     afterArgOptions: { description: 'Cursor of the item behind which the page begins.' },
     lastArgOptions: { description: `Items wanted from the end, ${PAGE_SIZE_MAX} at the most.` },
     beforeArgOptions: { description: 'Cursor of the item before which the page ends.' },
+    hasNextPageFieldOptions: { description: 'Whether there is more behind this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there is something before this page.' },
+    startCursorFieldOptions: { description: 'Cursor of the first item; null on an empty page.' },
+    endCursorFieldOptions: { description: 'Cursor of the last item; null on an empty page.' },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
   },
   scopeAuth: {

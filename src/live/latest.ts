@@ -64,7 +64,10 @@ export class LatestValues<Value extends Versioned> {
       this.#subscription ??= this.deps.bus.subscribe(channels.latest(this.topic), (message) => {
         for (const [id, value] of JSON.parse(message) as [string, Value][]) this.#offer(BigInt(id), value);
       });
-      await this.#subscription;
+      await this.#subscription.catch((error: unknown) => {
+        this.#subscription = undefined; // the next watcher tries again
+        throw error;
+      });
       await this.#refresh([key]);
       let delivered = -1;
       while (!signal.aborted) {

@@ -72,8 +72,9 @@ export class Watcher implements AsyncIterableIterator<LiveEvent>, FeedReader {
 
   /** Reads the next page of the past. Returns the stand-in for what is missing, if the log was pruned behind the watcher. */
   async #backfill(): Promise<LiveEvent | undefined> {
+    const { head } = this.feed; // of before the read: what is written meanwhile is not pruned
     this.#page = await this.options.readPage(this.nextSeq - 1n, this.options.pageSize);
-    const resumesAt = this.#page[0]?.seq ?? this.feed.head + 1n;
+    const resumesAt = this.#page[0]?.seq ?? head + 1n;
     if (resumesAt === this.nextSeq) return undefined;
     const missing: LiveEvent = {
       streamId: this.feed.streamId,

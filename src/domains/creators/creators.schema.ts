@@ -1,5 +1,6 @@
 import type { Prisma } from '../../generated/prisma/client.ts';
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { toRowId } from '../../graphql/global-id.ts';
 import { CreatorEarningsType } from '../wallet/wallet.schema.ts';
 
@@ -44,16 +45,20 @@ builder.queryField('creator', (t) =>
 );
 
 builder.queryField('creators', (t) =>
-  t.prismaConnection({
-    type: CreatorType,
-    cursor: 'id',
-    description: 'All creators, oldest first.',
-    args: { search: t.arg.string({ description: 'Only those whose handle or name contains this text.' }) },
-    totalCount: (_connection, { search }, context) =>
-      context.services.db.prisma.creator.count({ where: matching(search) }),
-    resolve: (query, _root, { search }, context) =>
-      context.services.db.prisma.creator.findMany({ ...query, where: matching(search), orderBy: { id: 'asc' } }),
-  }),
+  t.prismaConnection(
+    {
+      type: CreatorType,
+      cursor: 'id',
+      description: 'All creators, oldest first.',
+      args: { search: t.arg.string({ description: 'Only those whose handle or name contains this text.' }) },
+      totalCount: (_connection, { search }, context) =>
+        context.services.db.prisma.creator.count({ where: matching(search) }),
+      resolve: (query, _root, { search }, context) =>
+        context.services.db.prisma.creator.findMany({ ...query, where: matching(search), orderBy: { id: 'asc' } }),
+    },
+    connectionOf('CreatorConnection', 'creators'),
+    { name: 'CreatorEdge', description: 'A creator and its place in the list.' },
+  ),
 );
 
 function matching(search: string | null | undefined): Prisma.CreatorWhereInput {

@@ -1,10 +1,11 @@
 import { builder, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../graphql/builder.ts';
+import { connectionOf } from '../../graphql/connection.ts';
 import { ErrorInterface } from '../../graphql/errors.ts';
 import { rowId, toRowId } from '../../graphql/global-id.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
 import { mapIterator } from '../../kernel/iterate.ts';
 import { encodeCursor } from '../../live/cursor.ts';
-import type { LiveEvent } from '../../live/live-event.ts';
+import { type LiveEvent, RESYNC_REQUIRED } from '../../live/live-event.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
 import { CreatorType } from '../creators/creators.schema.ts';
 import { LiveEventConnection, LiveEventEdge, LiveEventInterface, LiveEventTypeEnum } from './live-event.schema.ts';
@@ -92,14 +93,18 @@ builder.queryField('liveStream', (t) =>
 );
 
 builder.queryField('liveStreams', (t) =>
-  t.prismaConnection({
-    type: LiveStreamType,
-    cursor: 'id',
-    description: 'All streams on air, newest first.',
-    totalCount: (_connection, _args, { services }) => services.db.prisma.stream.count({ where: { status: 'LIVE' } }),
-    resolve: (query, _root, _args, { services }) =>
-      services.db.prisma.stream.findMany({ ...query, where: { status: 'LIVE' }, orderBy: { id: 'desc' } }),
-  }),
+  t.prismaConnection(
+    {
+      type: LiveStreamType,
+      cursor: 'id',
+      description: 'All streams on air, newest first.',
+      totalCount: (_connection, _args, { services }) => services.db.prisma.stream.count({ where: { status: 'LIVE' } }),
+      resolve: (query, _root, _args, { services }) =>
+        services.db.prisma.stream.findMany({ ...query, where: { status: 'LIVE' }, orderBy: { id: 'desc' } }),
+    },
+    connectionOf('LiveStreamConnection', 'live streams'),
+    { name: 'LiveStreamEdge', description: 'A live stream and its place in the list.' },
+  ),
 );
 
 builder.objectRef<LiveEvent<'STREAM_STARTED', StreamStartedPayload>>('StreamStarted').implement({
@@ -162,7 +167,7 @@ builder.subscriptionField('liveEvents', (t) =>
         after: after ?? undefined,
         onLapped: () => context.endConnection('You read too slowly: reconnect with your cursor'),
       });
-      const wanted = types && new Set<string>(types);
+      const wanted = types && new Set<string>([...types, RESYNC_REQUIRED]); // who filters must know of a loss, too
       return mapIterator(events, (node) =>
         !wanted || wanted.has(node.type) ? { cursor: encodeCursor(epoch, node.seq), node } : undefined,
       );
