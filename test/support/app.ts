@@ -1,0 +1,36 @@
+/** The app as tests configure it. */
+import { pino } from 'pino';
+import { type App, type AppOverrides, createApp } from '../../src/app.ts';
+import type { Config, LogLevel } from '../../src/config.ts';
+
+/** How a test's app differs from the usual one: demo sign-in, memory bus, no simulation, any free port. */
+export type TestAppOptions = {
+  databaseUrl: string;
+  dataDir: string;
+  /** Undefined: the bus in memory. */
+  redisUrl?: string | undefined;
+  /** Other settings. */
+  config?: Partial<Config> | undefined;
+  /** Replaced parts. */
+  overrides?: AppOverrides | undefined;
+};
+
+/** How much servers log. TEST_LOG_LEVEL=debug shows what they say. */
+export const LOG_LEVEL = (process.env.TEST_LOG_LEVEL ?? 'silent') as LogLevel;
+
+/** Builds an app that does not listen yet. */
+export function createTestApp(options: TestAppOptions): Promise<App> {
+  const { databaseUrl, dataDir, redisUrl, overrides } = options;
+  const config: Config = {
+    port: 0,
+    host: '127.0.0.1',
+    databaseUrl,
+    redisUrl,
+    dataDir,
+    auth: { mode: 'demo' },
+    simulate: false,
+    logLevel: LOG_LEVEL,
+    ...options.config,
+  };
+  return createApp(config, { log: pino({ level: config.logLevel }), databaseUrl, overrides });
+}

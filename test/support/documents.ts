@@ -1,0 +1,60 @@
+/** The GraphQL documents that tests use again and again. */
+
+const SENDER = 'sender { id handle displayName }';
+const GIFT_SENT = `${SENDER} gift { id name coins } quantity coins streak`;
+
+/** All fields of every kind of live event. */
+export const LIVE_EVENT_FIELDS = `
+  __typename seq type occurredAt
+  ... on StreamStarted { title }
+  ... on ChatMessage { ${SENDER} text }
+  ... on GiftSent { ${GIFT_SENT} }
+  ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
+  ... on ResyncRequired { missedFrom resumesAt }`;
+
+/** The feed of a stream. */
+export const LIVE_EVENTS = `subscription LiveEvents($streamId: ID!, $after: String, $types: [LiveEventType!]) {
+  liveEvents(streamId: $streamId, after: $after, types: $types) { cursor node { ${LIVE_EVENT_FIELDS} } } }`;
+
+/** The counters of a stream. */
+export const STREAM_PULSE = `subscription StreamPulse($streamId: ID!) {
+  streamPulse(streamId: $streamId) { viewers likes } }`;
+
+/** The signed-in viewer's wallet. */
+export const WALLET_UPDATES = 'subscription WalletUpdates { walletUpdates { coins } }';
+
+/** A page of a stream's log. */
+export const STREAM_LOG = `query StreamLog($id: ID!, $first: Int, $after: String) {
+  liveStream(id: $id) { events(first: $first, after: $after) {
+    edges { cursor node { ${LIVE_EVENT_FIELDS} } } pageInfo { hasNextPage endCursor } } } }`;
+
+/** The success fields of each mutation. */
+const SUCCESS_FIELDS = {
+  signIn: 'token expiresAt viewer { id handle displayName }',
+  buyCoins: 'wallet { coins } replayed',
+  startStream: 'stream { id title status startedAt creator { id handle } }',
+  endStream: 'stream { id status endedAt } replayed',
+  sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
+  sendLikes: 'likes',
+  sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+} as const;
+
+/** What all errors have, and the one that every mutation can meet has more of. */
+const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputError { issues { path message } }';
+
+/** More fields of single errors. */
+const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  sendLikes: '... on OverloadedError { retryAfterMs }',
+  sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
+};
+
+/** The mutations that `mutate` knows. */
+export type MutationName = keyof typeof SUCCESS_FIELDS;
+
+/** The document of a mutation with all its fields. */
+export function mutationDocument(name: MutationName): string {
+  const type = name.charAt(0).toUpperCase() + name.slice(1);
+  return `mutation ${type}($input: ${type}Input!) { ${name}(input: $input) {
+    __typename ... on ${type}Success { ${SUCCESS_FIELDS[name]} } ${COMMON_ERROR_FIELDS} ${ERROR_FIELDS[name] ?? ''} } }`;
+}

@@ -1,0 +1,105 @@
+/** A real Redis for the tests, and private ones for tests that kill it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exited, stopChild } from './exit.ts';
+import { redisProgram } from './redis-program.ts';
+
+/** A Redis that belongs to the caller. */
+export type Redis = {
+  /** Where it listens: redis://127.0.0.1:port. */
+  url: string;
+  /** Its port, to start another one in the same place. */
+  port: number;
+  /** Ends it as a crash would (SIGKILL); resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Ends it in good order and removes its files. */
+  stop(): Promise<void>;
+};
+
+/** How long a Redis may take to accept connections. */
+const START_LIMIT_MS = 10_000;
+/** How often a free port may be taken by somebody else before Redis gets it. */
+const PORT_ATTEMPTS = 5;
+/** The Redis that all tests share: REDIS_URL, else a private one. */
+export async function sharedRedis(): Promise<Pick<Redis, 'url' | 'stop'>> {
+  const url = process.env.REDIS_URL;
+  return url ? { url, stop: async () => {} } : startRedis();
+}
+
+/** Starts a private Redis without persistence, on a free port unless one is given. */
+export async function startRedis(options: { port?: number } = {}): Promise<Redis> {
+  const program = await redisProgram();
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    try {
+      return await startOn(program, port);
+    } catch (error) {
+      if (options.port !== undefined || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function startOn(program: string, port: number): Promise<Redis> {
+  const directory = await mkdtemp(join(tmpdir(), 'hadiya-redis-'));
+  const settings = ['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--appendonly', 'no', '--dir', directory];
+  const child = spawn(program, settings, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const killWithUs = () => {
+    child.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('exit', killWithUs);
+  const end = async (how: () => Promise<unknown>) => {
+    await how();
+    process.removeListener('exit', killWithUs);
+    await rm(directory, { recursive: true, force: true });
+  };
+  const kill = () => {
+    child.kill('SIGKILL');
+    return exited(child);
+  };
+  try {
+    await acceptsConnections(child);
+  } catch (error) {
+    await end(kill);
+    throw error;
+  }
+  return { url: `redis://127.0.0.1:${port}`, port, kill: () => end(kill), stop: () => end(() => stopChild(child)) };
+}
+
+/** Redis says in its log when it is ready: nothing has to be polled. */
+function acceptsConnections(child: ChildProcess): Promise<void> {
+  let log = '';
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string) => reject(new Error(`Redis did not start (${reason}): ${log.trim().slice(-500)}`));
+    const timer = setTimeout(() => fail(`nothing within ${START_LIMIT_MS} ms`), START_LIMIT_MS);
+    const settle = (action: () => void) => () => {
+      clearTimeout(timer);
+      action();
+    };
+    child.once('error', (error) => settle(() => fail(error.message))());
+    child.once('exit', (code) => settle(() => fail(`exit code ${code}`))());
+    const read = (chunk: Buffer) => {
+      log += chunk.toString();
+      if (log.includes('Ready to accept connections')) settle(resolve)();
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+  });
+}
+
+/** A port that nobody listens on just now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}

@@ -1,0 +1,145 @@
+/** The environment, and what is said about a wrong one. */
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, loadConfig } from '../../src/config.ts';
+import { StartError } from '../../src/kernel/start-error.ts';
+
+const SECRET = 'a-secret-of-more-than-thirty-two-characters';
+
+function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('what holds without settings', () => {
+  test('demo mode, reachable from this machine only', () => {
+    expect(loadConfig({})).toEqual({
+      port: 4000,
+      host: '127.0.0.1',
+      databaseUrl: undefined,
+      redisUrl: undefined,
+      dataDir: resolve('.data'),
+      auth: { mode: 'demo' },
+      simulate: true,
+      logLevel: 'info',
+    });
+  });
+
+  test('an empty variable counts as unset', () => {
+    const names = 'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL SIMULATE LOG_LEVEL'.split(' ');
+    expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
+  });
+
+  test('with real sign-in: reachable from everywhere, nothing simulated', () => {
+    const config = loadConfig({ JWT_SECRET: SECRET });
+    expect(config).toMatchObject({ host: '0.0.0.0', simulate: false, auth: { mode: 'secret', secret: SECRET } });
+  });
+});
+
+describe('settings', () => {
+  test('each is taken over', () => {
+    const config = loadConfig({
+      PORT: '0',
+      HOST: '::1',
+      DATABASE_URL: 'postgresql://hadiya:pass@db.example.com/hadiya?sslmode=require',
+      REDIS_URL: 'rediss://cache.example.com:6380',
+      DATA_DIR: '/var/lib/hadiya',
+      JWKS_URL: 'https://id.example.com/keys',
+      SIMULATE: 'on',
+      LOG_LEVEL: 'silent',
+    });
+    expect(config).toEqual({
+      port: 0,
+      host: '::1',
+      databaseUrl: 'postgresql://hadiya:pass@db.example.com/hadiya?sslmode=require',
+      redisUrl: 'rediss://cache.example.com:6380',
+      dataDir: '/var/lib/hadiya',
+      auth: { mode: 'jwks', url: 'https://id.example.com/keys' },
+      simulate: true,
+      logLevel: 'silent',
+    });
+  });
+
+  test.each(['http://localhost:8080/jwks', 'http://127.0.0.1/jwks', 'http://[::1]:9000/jwks'])('JWKS_URL %s', (url) => {
+    expect(loadConfig({ JWKS_URL: url }).auth).toEqual({ mode: 'jwks', url });
+  });
+
+  test.each(['localhost', '0.0.0.0', '::', 'node-1.internal'])('HOST %s', (host) => {
+    expect(loadConfig({ HOST: host }).host).toBe(host);
+  });
+
+  test('SIMULATE=off also holds in demo mode', () => {
+    expect(loadConfig({ SIMULATE: 'off' }).simulate).toBe(false);
+  });
+
+  test('DATABASE_URL may name the schema public, as Prisma writes it', () => {
+    expect(problemsOf({ DATABASE_URL: 'postgres://u:p@h/d?schema=public' })).toEqual([]);
+  });
+});
+
+describe('wrong settings', () => {
+  test.each([
+    ['PORT', 'http'],
+    ['PORT', '-1'],
+    ['PORT', '65536'],
+    ['PORT', '80.5'],
+    ['PORT', '0x50'],
+    ['HOST', 'http://localhost'],
+    ['HOST', 'two words'],
+    ['DATABASE_URL', 'localhost:5432'],
+    ['DATABASE_URL', 'mysql://u:p@h/d'],
+    ['DATABASE_URL', 'postgres://u:p@h'],
+    ['DATABASE_URL', 'postgres://u:p@h/d?schema=app'],
+    ['REDIS_URL', 'localhost'],
+    ['REDIS_URL', 'http://localhost:6379'],
+    ['JWT_SECRET', 'short'],
+    ['JWKS_URL', 'ftp://id.example.com/keys'],
+    ['JWKS_URL', 'http://id.example.com/keys'],
+    ['SIMULATE', 'yes'],
+    ['LOG_LEVEL', 'verbose'],
+  ])('%s=%s gives one line that begins with the name', (name, value) => {
+    const problems = problemsOf({ [name]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^${name} [^\\n]+: [^\\n]+$`));
+  });
+
+  test('JWT_SECRET and JWKS_URL exclude each other', () => {
+    const problems = problemsOf({ JWT_SECRET: SECRET, JWKS_URL: 'https://id.example.com/keys' });
+    expect(problems).toEqual([expect.stringMatching(/JWT_SECRET and JWKS_URL/)]);
+  });
+
+  test('all problems come at once, as a StartError', () => {
+    const env = {
+      PORT: 'x',
+      HOST: '/',
+      DATABASE_URL: 'x',
+      REDIS_URL: 'x',
+      JWT_SECRET: 'x',
+      SIMULATE: 'x',
+      LOG_LEVEL: 'x',
+    };
+    expect(problemsOf(env)).toHaveLength(7);
+    expect(() => loadConfig(env)).toThrow(StartError);
+    expect(() => loadConfig(env)).toThrow(/PORT.*\n.*HOST/);
+  });
+
+  test('no secret and no URL is repeated, and a line stays a line', () => {
+    const word = 'geheim';
+    const problems = problemsOf({
+      DATABASE_URL: `mysql://u:${word}@${word}/d`,
+      REDIS_URL: `http://:${word}@h`,
+      JWT_SECRET: word,
+      JWKS_URL: `http://u:${word}@id.example.com`,
+      LOG_LEVEL: `a\nb${'c'.repeat(1_000)}`,
+    });
+    expect(problems).toHaveLength(6);
+    expect(problems.join('\n')).not.toContain(word);
+    expect(problems.join('\n').split('\n')).toHaveLength(problems.length);
+    for (const problem of problems) expect(problem.length).toBeLessThan(200);
+  });
+});

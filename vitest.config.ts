@@ -1,0 +1,27 @@
+import { createRequire } from 'node:module';
+import { defineConfig } from 'vitest/config';
+
+/** One test may take this long, with the start of its server and its database. */
+const TEST_LIMIT_MS = 30_000;
+/** Fixtures of one test together. */
+const HOOK_LIMIT_MS = 60_000;
+/** Test files at once: each may run a server of its own, so more than this only makes them wait for each other. */
+const WORKERS = 2;
+
+export default defineConfig({
+  resolve: {
+    // Node takes graphql's `main`, Vite its `module`: without this, tests and libraries would hold two copies of it.
+    alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    environment: 'node',
+    pool: 'forks',
+    maxWorkers: WORKERS,
+    testTimeout: TEST_LIMIT_MS,
+    hookTimeout: HOOK_LIMIT_MS,
+    teardownTimeout: HOOK_LIMIT_MS,
+    globalSetup: ['test/support/global-setup.ts'],
+    reporters: ['default', './test/support/reporter.ts'],
+  },
+});
