@@ -1,0 +1,73 @@
+/** The main job with the demo's own data and generated types, as a front-end team would write it: no helper of ours in between. */
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { print } from 'graphql';
+import { createClient } from 'graphql-ws';
+import { expect } from 'vitest';
+import { WebSocket } from 'ws';
+import {
+  BuyCoinsDocument,
+  SendGiftDocument,
+  ShelfDocument,
+  SignInDocument,
+  WatchDocument,
+  type WatchSubscription,
+} from '../generated/graphql.ts';
+import { test } from '../support/fixtures.ts';
+
+async function send<Result, Variables>(
+  url: string,
+  document: TypedDocumentNode<Result, Variables>,
+  variables: Variables,
+  token?: string,
+): Promise<Result> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query: print(document), variables }),
+  });
+  const { data, errors } = (await response.json()) as { data: Result; errors?: unknown };
+  expect(errors).toBeUndefined();
+  return data;
+}
+
+test('sign in, buy coins and send a gift while another client watches', async ({ server }) => {
+  const { signIn } = await send(server.url, SignInDocument, { input: { handle: 'layla' } });
+  if (signIn.__typename !== 'SignInSuccess') throw new Error(signIn.message);
+  const { token, viewer } = signIn;
+  const { creator, gifts, coinPacks } = await send(server.url, ShelfDocument, { creator: 'pinkydoll' });
+  const streamId = creator!.currentStream!.id;
+  const [pack] = coinPacks;
+  const rose = gifts.find(({ name }) => name === 'Rose')!;
+
+  const client = createClient({ url: server.url.replace('http', 'ws'), webSocketImpl: WebSocket });
+  const feed = client.iterate<WatchSubscription>({
+    query: print(WatchDocument),
+    variables: { streamId, after: '' },
+  });
+  expect((await feed.next()).value?.data?.liveEvents.node).toMatchObject({ __typename: 'StreamStarted', seq: 1 });
+
+  const { buyCoins } = await send(
+    server.url,
+    BuyCoinsDocument,
+    { input: { packId: pack!.id, paymentToken: 'tok_ok', idempotencyKey: 'typed-coins' } },
+    token,
+  );
+  expect(buyCoins).toMatchObject({ replayed: false, wallet: { coins: viewer.wallet.coins + pack!.coins } });
+
+  const gift = { input: { streamId, giftId: rose.id, quantity: 3, idempotencyKey: 'typed-gift' } };
+  const { sendGift } = await send(server.url, SendGiftDocument, gift, token);
+  expect(sendGift).toMatchObject({ replayed: false, giftSent: { seq: 2, streak: 3, coins: 3 } });
+  const { sendGift: again } = await send(server.url, SendGiftDocument, gift, token);
+  expect(again).toMatchObject({ replayed: true, giftSent: { seq: 2 } });
+
+  const { value } = await feed.next();
+  expect(value?.data?.liveEvents.node).toMatchObject({
+    __typename: 'GiftSent',
+    seq: 2,
+    sender: { id: viewer.id, handle: 'layla' },
+    gift: { name: 'Rose' },
+    quantity: 3,
+  });
+  await feed.return?.();
+  await client.dispose();
+});
