@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { StartError } from './kernel/start-error.ts';
 
 /** The levels that LOG_LEVEL accepts: pino's own and `silent`. */
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** How much is logged. */
-export type LogLevel = (typeof logLevels)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** How tokens are checked. `demo`: Hadiya issues them itself, to anybody. */
 export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } | { mode: 'jwks'; url: string };
@@ -39,10 +39,10 @@ export class ConfigError extends StartError {
   }
 }
 
-const portDefault = 4000;
-const portMax = 65_535;
-const jwtSecretCharsMin = 32;
-const shownCharsMax = 40;
+const PORT_DEFAULT = 4000;
+const PORT_MAX = 65_535;
+const JWT_SECRET_CHARS_MIN = 32;
+const SHOWN_CHARS_MAX = 40;
 
 /** Reads single variables; collects what is wrong with them. */
 type Reader = { get(name: string): string | undefined; problem(line: string): void };
@@ -76,11 +76,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 
 function readPort(reader: Reader): number {
   const text = reader.get('PORT');
-  if (text === undefined) return portDefault;
+  if (text === undefined) return PORT_DEFAULT;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port >= 0 && port <= portMax) return port;
-  reader.problem(`PORT is ${shown(text)}: set it to a whole number from 0 (any free port) to ${portMax}`);
-  return portDefault;
+  if (port >= 0 && port <= PORT_MAX) return port;
+  reader.problem(`PORT is ${shown(text)}: set it to a whole number from 0 (any free port) to ${PORT_MAX}`);
+  return PORT_DEFAULT;
 }
 
 function readHost(reader: Reader): string | undefined {
@@ -100,8 +100,8 @@ function readAuth(reader: Reader): AuthConfig {
     reader.problem('JWT_SECRET and JWKS_URL are both set: keep the one that your identity provider signs with');
   }
   if (secret !== undefined) {
-    if (secret.length < jwtSecretCharsMin) {
-      reader.problem(`JWT_SECRET is too short: set at least ${jwtSecretCharsMin} random characters`);
+    if (secret.length < JWT_SECRET_CHARS_MIN) {
+      reader.problem(`JWT_SECRET is too short: set at least ${JWT_SECRET_CHARS_MIN} random characters`);
     }
     return { mode: 'secret', secret };
   }
@@ -144,8 +144,8 @@ function readSimulate(reader: Reader): boolean | undefined {
 
 function readLogLevel(reader: Reader): LogLevel {
   const text = reader.get('LOG_LEVEL') ?? 'info';
-  const level = logLevels.find((known) => known === text);
-  if (level === undefined) reader.problem(`LOG_LEVEL is ${shown(text)}: set it to one of ${logLevels.join(', ')}`);
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level === undefined) reader.problem(`LOG_LEVEL is ${shown(text)}: set it to one of ${LOG_LEVELS.join(', ')}`);
   return level ?? 'info';
 }
 
@@ -155,5 +155,5 @@ function isLocal(hostname: string): boolean {
 
 /** A value in one short line, whatever it holds. */
 function shown(text: string): string {
-  return JSON.stringify(text.length > shownCharsMax ? `${text.slice(0, shownCharsMax)}…` : text);
+  return JSON.stringify(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text);
 }

@@ -1,19 +1,19 @@
 import { createServer } from 'node:net';
 import { type Logger, pino } from 'pino';
 import { type Config, loadConfig } from './config.ts';
-import { type Database, openDatabase } from './db/start-database.ts';
+import { type StartedDatabase, startDatabase } from './db/start-database.ts';
 import { StartError } from './kernel/start-error.ts';
 
 /** How long open requests and sockets may take to end. */
-const drainMsMax = 10_000;
+const DRAIN_MS_MAX = 10_000;
 /** How long a second signal still lets Postgres stop. */
-const forcedStopMsMax = 3_000;
+const FORCED_STOP_MS_MAX = 3_000;
 /** Ctrl-C reaches npm and Hadiya, and npm passes it on: signals this close together are one. */
-const secondSignalMsMin = 1_000;
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SECOND_SIGNAL_MS_MIN = 1_000;
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What was started and is to be ended again. */
-type Running = { app?: { close(): Promise<void> }; database?: Database };
+type Running = { app?: { close(): Promise<void> }; database?: StartedDatabase };
 
 /** Why the process ends. */
 type End = { code: 0 | 1; reason: string };
@@ -53,7 +53,7 @@ async function start(config: Config, log: Logger, started: Running, { signal, en
     report(new StartError(`${reason.message}: start Hadiya again`));
     end({ code: 1, reason: 'the database is lost' });
   };
-  started.database = await openDatabase(config, log, { signal, onLost });
+  started.database = await startDatabase(config, log, { signal, onLost });
   signal.throwIfAborted();
   const { createApp } = await loading;
   const app = await createApp(config, { log, databaseUrl: started.database.url });
@@ -85,14 +85,14 @@ function listenForEnd(log: Logger, stopDatabase: () => Promise<unknown>): Ending
   };
   const onSignal = (name: NodeJS.Signals): void => {
     const now = performance.now();
-    if (firstSignalAt !== undefined && now - firstSignalAt < secondSignalMsMin) return;
+    if (firstSignalAt !== undefined && now - firstSignalAt < SECOND_SIGNAL_MS_MIN) return;
     if (firstSignalAt === undefined) {
       firstSignalAt = now;
       end({ code: 0, reason: name });
       return;
     }
     log.warn('second signal: exiting without a drain');
-    setTimeout(() => process.exit(1), forcedStopMsMax);
+    setTimeout(() => process.exit(1), FORCED_STOP_MS_MAX);
     stopDatabase().finally(() => process.exit(1));
   };
   const onFatal = (error: unknown): void => {
@@ -101,17 +101,17 @@ function listenForEnd(log: Logger, stopDatabase: () => Promise<unknown>): Ending
     report(error);
     end({ code: 1, reason: 'unexpected error' });
   };
-  for (const name of stopSignals) process.on(name, onSignal);
+  for (const name of STOP_SIGNALS) process.on(name, onSignal);
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', onFatal);
   return { signal: controller.signal, ended, end, hasFailed: () => failed };
 }
 
-/** Waits for the drain; false when it fails or takes longer than `drainMsMax`. */
+/** Waits for the drain; false when it fails or takes longer than `DRAIN_MS_MAX`. */
 async function drain(work: () => Promise<void>, log: Logger): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not drained after ${drainMsMax} ms`)), drainMsMax);
+    timer = setTimeout(() => reject(new Error(`not drained after ${DRAIN_MS_MAX} ms`)), DRAIN_MS_MAX);
   });
   try {
     await Promise.race([work(), late]);

@@ -17,11 +17,11 @@ export type MigrationOptions = {
 type Migration = { name: string; sql: string; checksum: string };
 type Recorded = { migration_name: string; checksum: string; finished_at: Date | null };
 
-const directoryDefault = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+const DIRECTORY_DEFAULT = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 /** The key that `prisma migrate` locks, so that the two never run at once. */
-const migrationLockKey = 72_707_369;
+const MIGRATION_LOCK_KEY = 72_707_369;
 /** How long another node may take to migrate. */
-const lockWaitMsMax = 60_000;
+const LOCK_WAIT_MS_MAX = 60_000;
 
 /** The table exactly as Prisma makes it. */
 const createTable = `CREATE TABLE _prisma_migrations (
@@ -45,7 +45,7 @@ export async function applyMigrations(
   databaseUrl: string,
   options: MigrationOptions = {},
 ): Promise<{ applied: string[] }> {
-  const migrations = await readMigrations(options.directory ?? directoryDefault);
+  const migrations = await readMigrations(options.directory ?? DIRECTORY_DEFAULT);
   const client = new Client({ connectionString: databaseUrl, application_name: 'hadiya migrations' });
   // A lost connection also fails the query that needs it: that is the error to report.
   client.on('error', () => undefined);
@@ -84,9 +84,9 @@ async function readMigrations(directory: string): Promise<Migration[]> {
 }
 
 async function lock(client: Client): Promise<void> {
-  await client.query(`SET lock_timeout = ${lockWaitMsMax}`);
+  await client.query(`SET lock_timeout = ${LOCK_WAIT_MS_MAX}`);
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLockKey]);
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK_KEY]);
   } catch (error) {
     if ((error as DatabaseError).code !== '55P03') throw error;
     throw new StartError('Another process has been migrating the database for a minute: let it end, then start again');

@@ -9,7 +9,7 @@ import { applyMigrations } from './migrations.ts';
 export type DatabaseConfig = { databaseUrl: string | undefined; dataDir: string };
 
 /** A migrated database. */
-export type Database = {
+export type StartedDatabase = {
   url: string;
   /** Stops the embedded Postgres; leaves a server of the operator's alone. May be called again. */
   close(): Promise<void>;
@@ -18,18 +18,18 @@ export type Database = {
 /** How a start can be ended, and who hears when the embedded Postgres is lost for good. */
 export type DatabaseOptions = { signal?: AbortSignal; onLost?: (reason: Error) => void };
 
-const connectMsMax = 5_000;
-const versionMin = 14;
+const CONNECT_MS_MAX = 5_000;
+const VERSION_MIN = 14;
 
 /**
  * Opens the database of DATABASE_URL or, without one, the embedded Postgres, and applies the migrations.
  * @throws StartError, with what to do in one line, when there is no usable database. Nothing is left running then.
  */
-export async function openDatabase(
+export async function startDatabase(
   config: DatabaseConfig,
   log: Logger,
   options: DatabaseOptions = {},
-): Promise<Database> {
+): Promise<StartedDatabase> {
   if (config.databaseUrl !== undefined) {
     await checkServer(config.databaseUrl);
     await applyMigrations(config.databaseUrl, { log });
@@ -51,7 +51,7 @@ export async function openDatabase(
 }
 
 async function checkServer(databaseUrl: string): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: connectMsMax });
+  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_MS_MAX });
   // A lost connection also fails the query that needs it.
   client.on('error', () => undefined);
   try {
@@ -60,8 +60,8 @@ async function checkServer(databaseUrl: string): Promise<void> {
       `SELECT current_setting('server_version_num')::int / 10000 AS version`,
     );
     const version = rows[0]?.version ?? 0;
-    if (version < versionMin) {
-      throw new StartError(`DATABASE_URL leads to Postgres ${version}: Hadiya needs ${versionMin} or later`);
+    if (version < VERSION_MIN) {
+      throw new StartError(`DATABASE_URL leads to Postgres ${version}: Hadiya needs ${VERSION_MIN} or later`);
     }
   } catch (error) {
     throw connectProblem(error, databaseUrl) ?? error;

@@ -10,7 +10,7 @@ const platforms: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   darwin: ['arm64', 'x64'],
   linux: ['arm', 'arm64', 'ia32', 'ppc64', 'x64'],
 };
-const executableBits = 0o555;
+const EXECUTABLE_BITS = 0o555;
 
 /**
  * Finds the Postgres programs that npm installed for this machine and makes them fit to run.
@@ -62,5 +62,5 @@ async function linkLibraries(native: string): Promise<void> {
 async function makeExecutable(path: string): Promise<void> {
   const { mode } = await stat(path);
   // Only where it is needed: the packages may lie on a read-only file system.
-  if ((mode & executableBits) !== executableBits) await chmod(path, mode | executableBits);
+  if ((mode & EXECUTABLE_BITS) !== EXECUTABLE_BITS) await chmod(path, mode | EXECUTABLE_BITS);
 }

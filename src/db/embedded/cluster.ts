@@ -10,10 +10,10 @@ import { type Launcher, meaningfulLine, runCommand, throwIfAborted } from './pro
 export type Paths = { dataDir: string; cluster: string; password: string; log: string; lock: string };
 
 /** The superuser of the cluster. */
-export const clusterUser = 'postgres';
+export const CLUSTER_USER = 'postgres';
 
-const passwordBytes = 24;
-const unfinishedPrefix = 'postgres.new-';
+const PASSWORD_BYTES = 24;
+const UNFINISHED_PREFIX = 'postgres.new-';
 
 /** The paths under one data directory. */
 export function pathsIn(dataDir: string): Paths {
@@ -57,7 +57,7 @@ async function makeCluster(
   password: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const aside = await mkdtemp(join(paths.dataDir, unfinishedPrefix));
+  const aside = await mkdtemp(join(paths.dataDir, UNFINISHED_PREFIX));
   const cluster = join(aside, 'cluster');
   const passwordFile = join(aside, 'password');
   await mkdir(cluster, { mode: 0o700 });
@@ -68,7 +68,7 @@ async function makeCluster(
     [
       binaries.initdb,
       `--pgdata=${cluster}`,
-      `--username=${clusterUser}`,
+      `--username=${CLUSTER_USER}`,
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
@@ -86,7 +86,7 @@ async function makeCluster(
 }
 
 async function makePassword(paths: Paths): Promise<string> {
-  const password = randomBytes(passwordBytes).toString('hex');
+  const password = randomBytes(PASSWORD_BYTES).toString('hex');
   // Written anew as long as there is no cluster: an earlier start may have been killed in the middle of this line.
   await rm(paths.password, { force: true });
   await writeFile(paths.password, password, { mode: 0o600, flag: 'wx' });
@@ -101,7 +101,7 @@ async function readPassword(paths: Paths): Promise<string> {
 
 async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
-    if (name.startsWith(unfinishedPrefix)) await rm(join(dataDir, name), { recursive: true, force: true });
+    if (name.startsWith(UNFINISHED_PREFIX)) await rm(join(dataDir, name), { recursive: true, force: true });
   }
 }
 

@@ -5,7 +5,7 @@ import { StartError } from '../../kernel/start-error.ts';
 import type { Binaries } from './binaries.ts';
 import { type Launcher, meaningfulLine, runCommand } from './processes.ts';
 
-const osUser = 'postgres';
+const OS_USER = 'postgres';
 const own: Launcher = { prefix: [], ids: undefined };
 const unshared: Launcher = { prefix: ['unshare', '-U'], ids: undefined };
 
@@ -80,11 +80,11 @@ function hasName(): boolean {
 async function findOrMakeUser(): Promise<{ uid: number; gid: number } | undefined> {
   const found = await findUser();
   if (found !== undefined) return found;
-  await runCommand(own, ['useradd', '--system', '--user-group', '--shell', '/usr/sbin/nologin', osUser]);
+  await runCommand(own, ['useradd', '--system', '--user-group', '--shell', '/usr/sbin/nologin', OS_USER]);
   return findUser();
 }
 
 async function findUser(): Promise<{ uid: number; gid: number } | undefined> {
-  const [uid, gid] = [await runCommand(own, ['id', '-u', osUser]), await runCommand(own, ['id', '-g', osUser])];
+  const [uid, gid] = [await runCommand(own, ['id', '-u', OS_USER]), await runCommand(own, ['id', '-g', OS_USER])];
   return uid.ok && gid.ok ? { uid: Number(uid.output), gid: Number(gid.output) } : undefined;
 }

@@ -5,10 +5,10 @@ import { StartError } from '../../kernel/start-error.ts';
 import { processIdentity, throwIfAborted } from './processes.ts';
 
 /** How long a start waits for an owner that is on its way out: a draining server, a killed server's last backend. */
-export const ownerWaitMsMax = 3_000;
+export const OWNER_WAIT_MS_MAX = 3_000;
 /** How often it looks. */
-export const ownerWaitMsPoll = 100;
-const ownerAttemptsMax = ownerWaitMsMax / ownerWaitMsPoll;
+export const OWNER_WAIT_MS_POLL = 100;
+const OWNER_ATTEMPTS_MAX = OWNER_WAIT_MS_MAX / OWNER_WAIT_MS_POLL;
 
 /** A held lock file. */
 export type OwnerLock = { release(): Promise<void> };
@@ -16,12 +16,12 @@ export type OwnerLock = { release(): Promise<void> };
 /**
  * Takes the lock file that says which live process owns the data directory. It covers what the advisory lock in the
  * database cannot: making the cluster, and starting and stopping Postgres. A dead owner's file is taken over.
- * @throws StartError when another live Hadiya keeps it for `ownerWaitMsMax`.
+ * @throws StartError when another live Hadiya keeps it for `OWNER_WAIT_MS_MAX`.
  */
 export async function takeOwnerLock(path: string, dataDir: string, signal?: AbortSignal): Promise<OwnerLock> {
   const content = JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid), id: randomUUID() });
   let ownerPid: number | undefined;
-  for (let attempt = 1; attempt <= ownerAttemptsMax; attempt++) {
+  for (let attempt = 1; attempt <= OWNER_ATTEMPTS_MAX; attempt++) {
     throwIfAborted(signal);
     if (await createFile(path, content)) return { release: () => removeIf(path, content) };
     const held = await readFile(path, 'utf8').catch(() => '');
@@ -29,9 +29,9 @@ export async function takeOwnerLock(path: string, dataDir: string, signal?: Abor
     const alive = owner !== undefined && processIdentity(owner.pid) === owner.identity;
     ownerPid = alive ? owner.pid : undefined;
     // A file without content: its maker is about to write it, or was killed in that moment.
-    const dead = owner === undefined ? attempt > ownerAttemptsMax / 2 : !alive;
+    const dead = owner === undefined ? attempt > OWNER_ATTEMPTS_MAX / 2 : !alive;
     if (dead) await removeIf(path, held);
-    else await delay(ownerWaitMsPoll);
+    else await delay(OWNER_WAIT_MS_POLL);
   }
   throw inUse(dataDir, ownerPid);
 }

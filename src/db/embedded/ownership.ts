@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
-import { inUse, ownerWaitMsMax, ownerWaitMsPoll } from './owner-lock.ts';
+import { inUse, OWNER_WAIT_MS_MAX, OWNER_WAIT_MS_POLL } from './owner-lock.ts';
 import type { Readiness } from './ready.ts';
 
 /** Key of the advisory lock, in the maintenance database, that the owning Hadiya holds as long as it lives. */
-const ownerLockKey = 4_839_212_115;
-const lockAttemptsMax = ownerWaitMsMax / ownerWaitMsPoll;
+const OWNER_LOCK_KEY = 4_839_212_115;
+const LOCK_ATTEMPTS_MAX = OWNER_WAIT_MS_MAX / OWNER_WAIT_MS_POLL;
 
 type Options = {
   client: Client;
@@ -57,10 +57,10 @@ export async function holdOwnership(options: Options): Promise<{ release(): Prom
 }
 
 async function lock(client: Client, dataDir: string): Promise<void> {
-  for (let attempt = 1; attempt <= lockAttemptsMax; attempt++) {
-    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [ownerLockKey]);
+  for (let attempt = 1; attempt <= LOCK_ATTEMPTS_MAX; attempt++) {
+    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [OWNER_LOCK_KEY]);
     if (rows[0]?.held) return;
-    await delay(ownerWaitMsPoll);
+    await delay(OWNER_WAIT_MS_POLL);
   }
   throw inUse(dataDir);
 }

@@ -2,13 +2,13 @@ import { fchownSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type Launcher, meaningfulLine } from './processes.ts';
 
-const logBytesMax = 16 * 1024 * 1024;
-const logTailBytesMax = 64 * 1024;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+const LOG_TAIL_BYTES_MAX = 64 * 1024;
 
 /** Opens the log for Postgres to write to; the caller closes it. `size` is its length in bytes before this start. */
 export function openPostgresLog(path: string, launcher: Launcher): { fd: number; size: number } {
   const fd = openSync(path, 'a', 0o600);
-  if (fstatSync(fd).size > logBytesMax) ftruncateSync(fd);
+  if (fstatSync(fd).size > LOG_BYTES_MAX) ftruncateSync(fd);
   if (launcher.ids !== undefined) fchownSync(fd, launcher.ids.uid, launcher.ids.gid);
   return { fd, size: fstatSync(fd).size };
 }
@@ -19,7 +19,7 @@ export async function lastLogLine(path: string, from: number): Promise<string> {
   if (file === undefined) return 'it left no log';
   try {
     const { size } = await file.stat();
-    const length = Math.min(Math.max(size - from, 0), logTailBytesMax);
+    const length = Math.min(Math.max(size - from, 0), LOG_TAIL_BYTES_MAX);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     return meaningfulLine(buffer.toString('utf8', 0, bytesRead));
   } finally {

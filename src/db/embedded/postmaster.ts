@@ -26,9 +26,9 @@ export type Postmaster = { pid: number; identity: string; port: number; logStart
 
 const host = '127.0.0.1';
 /** A fast shutdown ends sessions and writes a checkpoint. */
-const fastStopMsMax = 20_000;
+const FAST_STOP_MS_MAX = 20_000;
 /** An immediate shutdown writes nothing: the next start recovers. */
-const immediateStopMsMax = 5_000;
+const IMMEDIATE_STOP_MS_MAX = 5_000;
 
 const settingsDefault: Readonly<Record<string, string>> = {
   max_connections: '200',
@@ -102,8 +102,8 @@ export function isRunning(postmaster: Postmaster): boolean {
 export async function stopPostmaster(postmaster: Postmaster): Promise<void> {
   const { pid, identity } = postmaster;
   const steps = [
-    { signal: 'SIGINT', msMax: fastStopMsMax },
-    { signal: 'SIGQUIT', msMax: immediateStopMsMax },
+    { signal: 'SIGINT', msMax: FAST_STOP_MS_MAX },
+    { signal: 'SIGQUIT', msMax: IMMEDIATE_STOP_MS_MAX },
   ] as const;
   for (const { signal, msMax } of steps) {
     if (!isRunning(postmaster)) return;

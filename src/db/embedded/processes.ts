@@ -15,8 +15,8 @@ export type Launcher = {
 /** How a command ended. `output` holds stdout and stderr. */
 export type CommandResult = { ok: boolean; output: string };
 
-const goneWaitMsPoll = 20;
-const outputCharsMax = 64 * 1024;
+const GONE_WAIT_MS_POLL = 20;
+const OUTPUT_CHARS_MAX = 64 * 1024;
 
 /**
  * What tells a process from a later one with the same pid: its start time.
@@ -66,7 +66,7 @@ export async function waitUntilGone(pid: number, identity: string, msMax: number
   const deadline = performance.now() + msMax;
   while (processIdentity(pid) === identity) {
     if (performance.now() > deadline) return false;
-    await delay(goneWaitMsPoll);
+    await delay(GONE_WAIT_MS_POLL);
   }
   return true;
 }
@@ -106,7 +106,7 @@ export function runCommand(
     });
     let output = '';
     const collect = (chunk: Buffer) => {
-      if (output.length < outputCharsMax) output += chunk.toString();
+      if (output.length < OUTPUT_CHARS_MAX) output += chunk.toString();
     };
     const abort = () => {
       // The whole group: initdb has children of its own.

@@ -1,23 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { StartError } from '../../kernel/start-error.ts';
-import { clusterUser } from './cluster.ts';
+import { CLUSTER_USER } from './cluster.ts';
 import { isRunning, type Postmaster } from './postmaster.ts';
 import { throwIfAborted } from './processes.ts';
 
 /** How long a start may take, recovery after a crash included. */
-const readyWaitMsMax = 120_000;
+const READY_WAIT_MS_MAX = 120_000;
 /** How long a Postgres may say nothing at all before it counts as hung. */
-const silentMsMax = 6_000;
-const readyWaitMsPoll = 20;
-const connectMsMax = 2_000;
+const SILENT_MS_MAX = 6_000;
+const READY_WAIT_MS_POLL = 20;
+const CONNECT_MS_MAX = 2_000;
 
 /** What came of waiting for a Postgres. `ended`: its process is gone. `hung`: it does not answer. */
 export type Readiness = { state: 'ready'; client: Client } | { state: 'ended' } | { state: 'hung' };
 
 /** The address of one database of the embedded Postgres. */
 export function embeddedUrl(postmaster: Postmaster, password: string, database: string): string {
-  return `postgres://${clusterUser}:${password}@127.0.0.1:${postmaster.port}/${database}`;
+  return `postgres://${CLUSTER_USER}:${password}@127.0.0.1:${postmaster.port}/${database}`;
 }
 
 /**
@@ -35,7 +35,7 @@ export async function connectWhenReady(
     throwIfAborted(signal);
     const client = new Client({
       connectionString: embeddedUrl(postmaster, password, 'postgres'),
-      connectionTimeoutMillis: connectMsMax,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
       application_name: 'hadiya owner',
     });
     try {
@@ -46,8 +46,8 @@ export async function connectWhenReady(
       if (speaks(error)) lastWord = performance.now();
     }
     const now = performance.now();
-    if (now - lastWord > silentMsMax || now - start > readyWaitMsMax) return { state: 'hung' };
-    await delay(readyWaitMsPoll);
+    if (now - lastWord > SILENT_MS_MAX || now - start > READY_WAIT_MS_MAX) return { state: 'hung' };
+    await delay(READY_WAIT_MS_POLL);
   }
   return { state: 'ended' };
 }

@@ -34,8 +34,8 @@ export type EmbeddedPostgres = {
 };
 
 /** The database that Hadiya works in. */
-const databaseName = 'hadiya';
-const startAttemptsMax = 5;
+const DATABASE_NAME = 'hadiya';
+const START_ATTEMPTS_MAX = 5;
 
 type Context = {
   paths: Paths;
@@ -73,7 +73,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       log.info('embedded Postgres stopped');
     };
     return {
-      url: embeddedUrl(running.postmaster, password, databaseName),
+      url: embeddedUrl(running.postmaster, password, DATABASE_NAME),
       stop: () => {
         stopped ??= stop();
         return stopped;
@@ -115,7 +115,7 @@ async function start(context: Context): Promise<Running> {
   const { paths, binaries, launcher, log } = context;
   await giveTo(launcher, paths.cluster);
   let line = '';
-  for (let attempt = 1; attempt <= startAttemptsMax; attempt++) {
+  for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
     throwIfAborted(context.signal);
     const postmaster = await spawnPostmaster(paths, binaries, launcher, context.settings);
     try {
@@ -154,8 +154,8 @@ async function own(
       onLost: (reason) => onLost?.(reason),
     });
     owned = true;
-    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [databaseName]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${databaseName}`);
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE_NAME]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE_NAME}`);
     throwIfAborted(context.signal);
     return ownership;
   } catch (error) {

@@ -8,7 +8,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { applyMigrations } from '../../../src/db/migrations.ts';
-import { openDatabase } from '../../../src/db/start-database.ts';
+import { startDatabase } from '../../../src/db/start-database.ts';
 import { StartError } from '../../../src/kernel/start-error.ts';
 
 const OWN_MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -165,7 +165,7 @@ describe('what needs a person gives one line', () => {
 });
 
 describe('DATABASE_URL', () => {
-  const open = (databaseUrl: string) => openDatabase({ databaseUrl, dataDir: '/nowhere' }, log);
+  const open = (databaseUrl: string) => startDatabase({ databaseUrl, dataDir: '/nowhere' }, log);
 
   test('is opened and migrated; closing it leaves the server alone', async () => {
     const database = await open(url);
