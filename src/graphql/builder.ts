@@ -8,6 +8,7 @@ import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import { InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
+import { rules } from './rules.ts';
 
 /** Items of a page, if the client does not say, and at the most. */
 export const PAGE_SIZE_DEFAULT = 20;
@@ -54,9 +55,9 @@ export const builder = new SchemaBuilder<{
     cursorFieldOptions: { description: 'Where the item stands: pass it as `after` to go on behind it.' },
     pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
     firstArgOptions: { description: `Items wanted, ${PAGE_SIZE_MAX} at the most.` },
-    afterArgOptions: { description: 'Cursor of the item behind which the page begins.' },
+    afterArgOptions: { description: 'Cursor of the item behind which the page begins.', validate: rules.rowCursor },
     lastArgOptions: { description: `Items wanted from the end, ${PAGE_SIZE_MAX} at the most.` },
-    beforeArgOptions: { description: 'Cursor of the item before which the page ends.' },
+    beforeArgOptions: { description: 'Cursor of the item before which the page ends.', validate: rules.rowCursor },
     hasNextPageFieldOptions: { description: 'Whether there is more behind this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether there is something before this page.' },
     startCursorFieldOptions: { description: 'Cursor of the first item; null on an empty page.' },

@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDEMPOTENCY_KEY_LENGTH_MIN } from '../kernel/idempotency.ts';
+import { toRowId } from './global-id.ts';
+
+/** Whether Postgres can hold the text: it takes neither NUL nor half of a surrogate pair. */
+const isStorable = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
 
 /** Rules for inputs that more than one domain has. Pure: they run before authorisation. */
 export const rules = {
@@ -7,8 +11,9 @@ export const rules = {
     .string()
     .min(IDEMPOTENCY_KEY_LENGTH_MIN, 'An idempotency key must not be empty.')
     .max(IDEMPOTENCY_KEY_LENGTH_MAX, `An idempotency key has ${IDEMPOTENCY_KEY_LENGTH_MAX} characters at the most.`)
-    // Postgres text holds no NUL.
-    .refine((key) => !key.includes('\0'), 'An idempotency key must not contain NUL.'),
+    .refine(isStorable, 'An idempotency key must be Unicode text without NUL.'),
+  /** Text to look something up by. */
+  lookup: z.string().refine(isStorable, 'Must be Unicode text without NUL.'),
   /** Text for people: trimmed, not empty, no longer than `lengthMax` characters. */
   text: (lengthMax: number) =>
     z
@@ -16,7 +21,14 @@ export const rules = {
       .trim()
       .min(1, 'Must not be empty.')
       .refine((text) => [...text].length <= lengthMax, `Has ${lengthMax} characters at the most.`)
-      .refine((text) => !text.includes('\0'), 'Must not contain NUL.'),
+      .refine(isStorable, 'Must be Unicode text without NUL.'),
   /** A whole number from 1 to `max`. */
   count: (max: number) => z.number().int().min(1, 'Must be at least 1.').max(max, `Must be ${max} at the most.`),
+  /** How many items of a list are wanted; more than a page holds is no error. */
+  pageSize: z.number().int().min(0, 'Must not be negative.'),
+  /** A cursor of a list of rows, as Pothos makes it from a bigint id. It takes others too, and Prisma then fails on them. */
+  rowCursor: z.string().refine((cursor) => {
+    const [, id] = /^GPC:I:(\d+)$/.exec(Buffer.from(cursor, 'base64').toString()) ?? [];
+    return id !== undefined && toRowId(id) !== undefined;
+  }, 'Is not a cursor of this list.'),
 };

@@ -42,10 +42,8 @@ export async function createRedisBus(url: string, log: Logger): Promise<Bus> {
     },
     subscribe: async (channel, listener) => {
       const own = (message: string) => listener(message);
-      await subscriber.sSubscribe(channel, own);
-      return async () => {
-        if (subscriber.isOpen) await subscriber.sUnsubscribe(channel, own);
-      };
+      await send(subscriber, () => subscriber.sSubscribe(channel, own));
+      return () => send(subscriber, () => subscriber.sUnsubscribe(channel, own));
     },
     isUp: () => publisher.isReady && subscriber.isReady,
     close: async () => {
@@ -53,6 +51,20 @@ export async function createRedisBus(url: string, log: Logger): Promise<Bus> {
       subscriber.destroy();
     },
   };
+}
+
+/** While Redis is away a command is kept until it is back, and nobody waits for that: watchers poll, a stop goes on. */
+async function send(
+  connection: { readonly isOpen: boolean; readonly isReady: boolean },
+  command: () => Promise<unknown>,
+): Promise<void> {
+  if (!connection.isOpen) return;
+  const sent = command().catch(async (error: unknown) => {
+    if (connection.isReady) throw error;
+    await send(connection, command); // the connection broke under it: again, over the next one
+  });
+  if (connection.isReady) await sent;
+  else sent.catch(() => undefined); // nobody waits any more
 }
 
 function client(url: string, state: { started: boolean }, options: { disableOfflineQueue?: boolean }) {

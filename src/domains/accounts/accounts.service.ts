@@ -41,7 +41,7 @@ class AccountsService {
     if (!HANDLE_PATTERN.test(normal)) {
       throw new InvalidInputError([
         {
-          path: 'handle',
+          path: 'input.handle',
           message: 'A handle has 2 to 30 characters: a–z, 0–9, "_" and ".", and starts with a letter or digit.',
         },
       ]);

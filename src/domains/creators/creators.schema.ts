@@ -2,6 +2,7 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { toRowId } from '../../graphql/global-id.ts';
+import { rules } from '../../graphql/rules.ts';
 import { CreatorEarningsType } from '../wallet/wallet.schema.ts';
 
 /** A viewer who goes live. */
@@ -38,7 +39,9 @@ builder.queryField('creator', (t) =>
     type: CreatorType,
     nullable: true,
     description: 'A creator by handle.',
-    args: { handle: t.arg.string({ required: true, description: 'Their unique name, without "@".' }) },
+    args: {
+      handle: t.arg.string({ required: true, description: 'Their unique name, without "@".', validate: rules.lookup }),
+    },
     resolve: (query, _root, { handle }, context) =>
       context.services.db.prisma.creator.findFirst({ ...query, where: { viewer: { handle: handle.toLowerCase() } } }),
   }),
@@ -50,7 +53,12 @@ builder.queryField('creators', (t) =>
       type: CreatorType,
       cursor: 'id',
       description: 'All creators, oldest first.',
-      args: { search: t.arg.string({ description: 'Only those whose handle or name contains this text.' }) },
+      args: {
+        search: t.arg.string({
+          description: 'Only those whose handle or name contains this text.',
+          validate: rules.lookup,
+        }),
+      },
       totalCount: (_connection, { search }, context) =>
         context.services.db.prisma.creator.count({ where: matching(search) }),
       resolve: (query, _root, { search }, context) =>
@@ -62,7 +70,8 @@ builder.queryField('creators', (t) =>
 );
 
 function matching(search: string | null | undefined): Prisma.CreatorWhereInput {
-  const contains = search?.trim();
+  // Prisma passes the wildcards of LIKE through.
+  const contains = search?.trim().replace(/[\\%_]/g, '\\$&');
   if (!contains) return {};
   return {
     viewer: {

@@ -106,10 +106,11 @@ builder.objectField(LiveStreamType, 'topGifters', (t) =>
     args: {
       first: t.arg.int({
         description: `Places wanted, ${TOP_GIFTERS_MAX} at the most; ${TOP_GIFTERS_DEFAULT} by default.`,
+        validate: rules.pageSize,
       }),
     },
     resolve: ({ id }, { first }, { services }) =>
-      services.gifts.topGifters(id, Math.min(Math.max(first ?? TOP_GIFTERS_DEFAULT, 0), TOP_GIFTERS_MAX)),
+      services.gifts.topGifters(id, Math.min(first ?? TOP_GIFTERS_DEFAULT, TOP_GIFTERS_MAX)),
   }),
 );
 

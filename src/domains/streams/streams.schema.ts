@@ -2,6 +2,7 @@ import { builder, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../graphql/builder
 import { connectionOf } from '../../graphql/connection.ts';
 import { ErrorInterface } from '../../graphql/errors.ts';
 import { rowId, toRowId } from '../../graphql/global-id.ts';
+import { rules } from '../../graphql/rules.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
 import { mapIterator } from '../../kernel/iterate.ts';
 import { encodeCursor } from '../../live/cursor.ts';
@@ -45,12 +46,12 @@ export const LiveStreamType = builder.prismaNode('Stream', {
       type: LiveEventConnection,
       description: 'The log from its beginning: the same events and cursors as `liveEvents`.',
       args: {
-        first: t.arg.int({ description: `Events wanted, ${PAGE_SIZE_MAX} at the most.` }),
+        first: t.arg.int({ description: `Events wanted, ${PAGE_SIZE_MAX} at the most.`, validate: rules.pageSize }),
         after: t.arg.string({ description: 'Cursor of the event behind which the page begins.' }),
       },
       select: { id: true },
       resolve: async ({ id }, { first, after }, { services }) => {
-        const limit = Math.min(Math.max(first ?? PAGE_SIZE_DEFAULT, 0), PAGE_SIZE_MAX);
+        const limit = Math.min(first ?? PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX);
         const { epoch, events, afterSeq, lastSeq } = await services.streams.page(id, { after: after ?? '', limit });
         const edges = events.map((event) => ({ cursor: encodeCursor(epoch, event.seq), node: event }));
         const end = events.at(-1)?.seq;

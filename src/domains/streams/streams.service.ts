@@ -153,13 +153,15 @@ export class Streams {
   /**
    * Adds likes. Calls are coalesced: many become one statement.
    * @returns the stream's total
-   * @throws {StreamNotLiveError} not live, or no such stream
+   * @throws {NotFoundError} no such stream
+   * @throws {StreamNotLiveError}
    * @throws {OverloadedError}
    */
   async like(streamId: bigint, count: number): Promise<bigint> {
     const total = await this.#likes.submit({ streamId, count });
-    if (total === undefined) throw new StreamNotLiveError();
-    return total;
+    if (total !== undefined) return total;
+    if (await findStream(this.deps.db.pool, streamId)) throw new StreamNotLiveError();
+    throw new NotFoundError('stream');
   }
 
   /**
