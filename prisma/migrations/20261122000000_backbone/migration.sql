@@ -231,7 +231,9 @@ BEGIN
   PERFORM 1 FROM (SELECT stream_id FROM live_log WHERE stream_id = ANY(p_stream) ORDER BY stream_id FOR NO KEY UPDATE) locked;
   SELECT array_agg(n.seq ORDER BY n.ord) INTO seqs FROM (
     SELECT i.ord, l.last_seq + row_number() OVER (PARTITION BY i.stream_id ORDER BY i.ord) AS seq
-      FROM unnest(p_stream) WITH ORDINALITY i(stream_id, ord) JOIN live_log l USING (stream_id)
+      FROM unnest(p_stream) WITH ORDINALITY i(stream_id, ord)
+        -- LIMIT keeps the look-up by index, whatever the table looked like when this was planned.
+        JOIN LATERAL (SELECT last_seq FROM live_log WHERE stream_id = i.stream_id LIMIT 1) l ON true
   ) n;
   IF coalesce(cardinality(seqs), 0) <> coalesce(cardinality(p_stream), 0) THEN
     RAISE EXCEPTION 'live_append: a stream has no log' USING ERRCODE = 'foreign_key_violation';
@@ -255,6 +257,16 @@ CREATE TABLE "gift" (
 );
 CREATE UNIQUE INDEX "gift_name_key" ON "gift"("name");
 
+-- No index on coins and none on expires_at: both change with every gift, and an index would undo heap-only updates.
+CREATE TABLE "stream_gifter" (
+  "stream_id" BIGINT NOT NULL,
+  "viewer_id" BIGINT NOT NULL,
+  "coins" BIGINT NOT NULL CHECK ("coins" BETWEEN 1 AND 9007199254740991),
+  CONSTRAINT "stream_gifter_pkey" PRIMARY KEY ("stream_id", "viewer_id"),
+  CONSTRAINT "stream_gifter_stream_id_fkey" FOREIGN KEY ("stream_id") REFERENCES "stream"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
+  CONSTRAINT "stream_gifter_viewer_id_fkey" FOREIGN KEY ("viewer_id") REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE
+) WITH (fillfactor = 70);
+
 CREATE TABLE "gift_sent" (
   "id" BIGSERIAL NOT NULL,
   "viewer_id" BIGINT NOT NULL,
@@ -267,22 +279,13 @@ CREATE TABLE "gift_sent" (
   "seq" BIGINT NOT NULL,
   "created_at" TIMESTAMPTZ(3) NOT NULL,
   CONSTRAINT "gift_sent_pkey" PRIMARY KEY ("id"),
-  CONSTRAINT "gift_sent_viewer_id_fkey" FOREIGN KEY ("viewer_id") REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
-  CONSTRAINT "gift_sent_stream_id_fkey" FOREIGN KEY ("stream_id") REFERENCES "stream"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
+  -- Viewer and stream by way of stream_gifter: no gift without its place on the leaderboard, and one check instead of two.
+  CONSTRAINT "gift_sent_stream_id_viewer_id_fkey" FOREIGN KEY ("stream_id", "viewer_id")
+    REFERENCES "stream_gifter"("stream_id", "viewer_id") ON DELETE RESTRICT ON UPDATE CASCADE,
   CONSTRAINT "gift_sent_gift_id_fkey" FOREIGN KEY ("gift_id") REFERENCES "gift"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
 CREATE UNIQUE INDEX "gift_sent_viewer_id_idempotency_key_key" ON "gift_sent"("viewer_id", "idempotency_key");
 CREATE TRIGGER "gift_sent_immutable" BEFORE UPDATE OR DELETE ON "gift_sent" FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
--- No index on coins and none on expires_at: both change with every gift, and an index would undo heap-only updates.
-CREATE TABLE "stream_gifter" (
-  "stream_id" BIGINT NOT NULL,
-  "viewer_id" BIGINT NOT NULL,
-  "coins" BIGINT NOT NULL CHECK ("coins" BETWEEN 1 AND 9007199254740991),
-  CONSTRAINT "stream_gifter_pkey" PRIMARY KEY ("stream_id", "viewer_id"),
-  CONSTRAINT "stream_gifter_stream_id_fkey" FOREIGN KEY ("stream_id") REFERENCES "stream"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
-  CONSTRAINT "stream_gifter_viewer_id_fkey" FOREIGN KEY ("viewer_id") REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE
-) WITH (fillfactor = 70);
 
 CREATE TABLE "gift_streak" (
   "stream_id" BIGINT NOT NULL,
@@ -292,7 +295,7 @@ CREATE TABLE "gift_streak" (
   "coins" BIGINT NOT NULL CHECK ("coins" > 0),
   "expires_at" TIMESTAMPTZ(3) NOT NULL,
   CONSTRAINT "gift_streak_pkey" PRIMARY KEY ("stream_id", "viewer_id"),
-  CONSTRAINT "gift_streak_stream_id_fkey" FOREIGN KEY ("stream_id") REFERENCES "stream"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
-  CONSTRAINT "gift_streak_viewer_id_fkey" FOREIGN KEY ("viewer_id") REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
+  CONSTRAINT "gift_streak_stream_id_viewer_id_fkey" FOREIGN KEY ("stream_id", "viewer_id")
+    REFERENCES "stream_gifter"("stream_id", "viewer_id") ON DELETE RESTRICT ON UPDATE CASCADE,
   CONSTRAINT "gift_streak_gift_id_fkey" FOREIGN KEY ("gift_id") REFERENCES "gift"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 ) WITH (fillfactor = 70);

@@ -9,8 +9,8 @@
 --          "replays": [[position, seq, occurredAt, payload], …], "events": [[streamId, seq, type, payload], …],
 --          "wallets": [[viewerId, coins, version], …]}; positions start at 1.
 --
--- The statements zip arrays and look rows up by index; the planner settings pin that plan, because a plan made while the
--- tables were empty would scan them for ever.
+-- The statements zip arrays and look rows up one by one. "JOIN LATERAL (… LIMIT 1)" and the planner settings keep it so: a
+-- plain join that was planned while the tables were empty is a scan of all gifts ever sent, and the plan is cached.
 CREATE FUNCTION gifts_send_batch(
   p_viewer bigint[], p_key text[], p_stream bigint[], p_gift bigint[], p_quantity integer[], p_streak_window interval
 ) RETURNS json LANGUAGE plpgsql
@@ -30,7 +30,8 @@ DECLARE
 BEGIN
   -- 1. Lock, in the one order of the whole schema, in statements of their own: what follows sees what others committed.
   SELECT array_agg(v.wallet_id ORDER BY i.pos) INTO wallet
-    FROM unnest(p_viewer) WITH ORDINALITY i(id, pos) LEFT JOIN viewer v ON v.id = i.id;
+    FROM unnest(p_viewer) WITH ORDINALITY i(id, pos)
+      LEFT JOIN LATERAL (SELECT wallet_id FROM viewer WHERE id = i.id LIMIT 1) v ON true;
   PERFORM 1 FROM (
     SELECT id FROM ledger_account WHERE id = ANY(wallet || ARRAY(
       SELECT unnest(ARRAY[s.gifts_account_id, s.issuance_account_id, s.pending_account_id]) FROM stream s WHERE s.id = ANY(p_stream)
@@ -57,10 +58,10 @@ BEGIN
             END AS outcome
           FROM unnest(p_viewer, p_key, p_stream, p_gift, p_quantity, wallet)
               WITH ORDINALITY i(viewer_id, key, stream_id, gift_id, quantity, wallet_id, pos)
-            LEFT JOIN gift_sent k ON k.viewer_id = i.viewer_id AND k.idempotency_key = i.key
-            LEFT JOIN stream s ON s.id = i.stream_id
-            LEFT JOIN gift g ON g.id = i.gift_id
-            LEFT JOIN ledger_account w ON w.id = i.wallet_id
+            LEFT JOIN LATERAL (SELECT * FROM gift_sent WHERE viewer_id = i.viewer_id AND idempotency_key = i.key LIMIT 1) k ON true
+            LEFT JOIN LATERAL (SELECT * FROM stream WHERE id = i.stream_id LIMIT 1) s ON true
+            LEFT JOIN LATERAL (SELECT * FROM gift WHERE id = i.gift_id LIMIT 1) g ON true
+            LEFT JOIN LATERAL (SELECT * FROM ledger_account WHERE id = i.wallet_id LIMIT 1) w ON true
         ) i
     ) j;
 
@@ -94,9 +95,11 @@ BEGIN
              o.gift_id AS open_gift, o.total AS open_total, o.coins AS open_coins,
              o.gift_id IS NOT DISTINCT FROM i.gift_id AND o.expires_at >= at AS continues
         FROM unnest(a_viewer, a_stream, a_gift, a_quantity, a_coins) WITH ORDINALITY i(viewer_id, stream_id, gift_id, quantity, coins, n)
-          JOIN gift g ON g.id = i.gift_id
-          JOIN viewer v ON v.id = i.viewer_id
-          LEFT JOIN gift_streak o ON o.stream_id = i.stream_id AND o.viewer_id = i.viewer_id
+          JOIN LATERAL (SELECT * FROM gift WHERE id = i.gift_id LIMIT 1) g ON true
+          JOIN LATERAL (SELECT * FROM viewer WHERE id = i.viewer_id LIMIT 1) v ON true
+          LEFT JOIN LATERAL (
+            SELECT * FROM gift_streak WHERE stream_id = i.stream_id AND viewer_id = i.viewer_id LIMIT 1
+          ) o ON true
         WINDOW w AS (PARTITION BY i.stream_id, i.viewer_id ORDER BY i.n)
     ), island AS (
       SELECT l.*, sum(CASE WHEN previous_gift IS NULL THEN (NOT continues)::int ELSE (previous_gift <> gift_id)::int END)
@@ -120,7 +123,8 @@ BEGIN
       UNION ALL
       SELECT n, 0, c.stream_id, 'STREAK_ENDED', jsonb_build_object('sender', sender, 'gift',
              jsonb_build_object('id', g.id, 'name', g.name, 'coins', g.coins), 'total', open_total, 'coins', open_coins)
-        FROM counted c JOIN gift g ON g.id = c.open_gift WHERE previous_gift IS NULL AND NOT continues
+        FROM counted c JOIN LATERAL (SELECT * FROM gift WHERE id = c.open_gift LIMIT 1) g ON true
+        WHERE previous_gift IS NULL AND NOT continues
     ), streaks AS (
       INSERT INTO gift_streak AS o (stream_id, viewer_id, gift_id, total, coins, expires_at)
         SELECT stream_id, viewer_id, gift_id, streak, streak_coins, at + p_streak_window FROM counted WHERE next_n IS NULL
@@ -146,7 +150,8 @@ BEGIN
           FROM (
             SELECT i.n, i.coins, s.rate_diamonds, s.rate_coins, s.gifts_account_id, s.issuance_account_id, s.pending_account_id,
                    s.gift_coins + sum(i.coins) OVER (PARTITION BY i.stream_id ORDER BY i.n) AS total
-              FROM unnest(a_stream, a_coins) WITH ORDINALITY i(stream_id, coins, n) JOIN stream s ON s.id = i.stream_id
+              FROM unnest(a_stream, a_coins) WITH ORDINALITY i(stream_id, coins, n)
+                JOIN LATERAL (SELECT * FROM stream WHERE id = i.stream_id LIMIT 1) s ON true
           ) t
       ) d;
     UPDATE stream s SET gift_coins = s.gift_coins + t.coins
@@ -179,11 +184,11 @@ BEGIN
     'replays', CASE WHEN any_replay THEN (
       SELECT json_agg(json_build_array(i.pos, e.seq, e.occurred_at, e.payload))
         FROM unnest(p_viewer, p_key, outcome) WITH ORDINALITY i(viewer_id, key, outcome, pos)
-          JOIN gift_sent k ON k.viewer_id = i.viewer_id AND k.idempotency_key = i.key
-          JOIN live_event e ON e.stream_id = k.stream_id AND e.seq = k.seq
+          JOIN LATERAL (SELECT * FROM gift_sent WHERE viewer_id = i.viewer_id AND idempotency_key = i.key LIMIT 1) k ON true
+          JOIN LATERAL (SELECT * FROM live_event WHERE stream_id = k.stream_id AND seq = k.seq LIMIT 1) e ON true
         WHERE i.outcome = 'REPLAYED') END,
     'wallets', (
       SELECT json_agg(json_build_array(w.owner_id, w.balance, w.version)) FROM (SELECT DISTINCT id FROM unnest(wallet) u(id)) v
-        JOIN ledger_account w ON w.id = v.id)
+        JOIN LATERAL (SELECT * FROM ledger_account WHERE id = v.id LIMIT 1) w ON true)
   );
 END $$;

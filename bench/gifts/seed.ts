@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import { seedCatalogue } from '../../prisma/seed.ts';
+import { rows } from '../../src/db/database.ts';
+import { applyMigrations } from '../../src/db/migrations.ts';
+import { accountNames } from '../../src/domains/wallet/wallet.api.ts';
+import { asActor, openServices } from '../lib/services.ts';
+
+/** What a seeded database holds. Viewers are numbered from 1 on. */
+export type Seeded = { streamId: bigint; giftIds: bigint[]; viewers: number };
+
+/** Coins of a viewer: enough for every round. */
+const COINS = 1_000_000;
+/** One viewer in so many is poor, and its coins do not pay for most gifts. */
+const POOR_EVERY = 50;
+const POOR_COINS = 30;
+/** Only the cheaper gifts are sent, so that nobody but the poor is ever refused. */
+const GIFT_COINS_MAX = 200;
+
+/** Brings an empty database to one live stream and its audience, with funded wallets and balanced books. */
+export async function seedHotStream(databaseUrl: string, viewers: number, log: Logger): Promise<Seeded> {
+  await applyMigrations(databaseUrl);
+  const services = openServices(databaseUrl, log);
+  const { db, wallets, streams } = services;
+  try {
+    await seedCatalogue(db);
+    await db.inTransaction(async (sql) => {
+      await rows(
+        sql,
+        `WITH wallet AS (
+           INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
+             SELECT 'VIEWER', nextval('viewer_id_seq'), 'COIN', 'WALLET' FROM generate_series(1, $1) RETURNING id, owner_id
+         ) INSERT INTO viewer (id, subject, handle, display_name, wallet_id)
+             SELECT owner_id, 'bench:' || owner_id, 'viewer' || owner_id, 'Viewer ' || owner_id, id FROM wallet`,
+        [viewers],
+      );
+      const [issuance] = await wallets.accounts(sql, [accountNames.coinIssuance()]);
+      await rows(
+        sql,
+        `SELECT wallet_post(array_agg($1::bigint), array_agg(v.wallet_id), array_agg('COIN'::text),
+             array_agg(CASE WHEN v.id % $2 = 0 THEN $3::bigint ELSE $4::bigint END), array_agg('DEMO_GRANT'::text),
+             array_agg(v.id), clock_timestamp()) FROM viewer v`,
+        [issuance, POOR_EVERY, POOR_COINS, COINS],
+      );
+    });
+    const creator = await db.prisma.viewer.findFirstOrThrow({ orderBy: { id: 'asc' } });
+    const streamId = await streams.start(asActor(creator), 'The hot stream');
+    const gifts = await rows<{ id: bigint }>(db.pool, 'SELECT id FROM gift WHERE coins <= $1 ORDER BY id', [
+      GIFT_COINS_MAX,
+    ]);
+    // The tables that gifts fill too, while they are empty: a plan made now must still be right when they are full.
+    await db.pool.query('VACUUM ANALYZE');
+    return { streamId, giftIds: gifts.map(({ id }) => id), viewers };
+  } finally {
+    await services.close();
+  }
+}
