@@ -61,7 +61,7 @@ export async function createApp(
   const db = connectDatabase(deps.databaseUrl, log);
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
-  const tokens = createTokens(await tokenKeys(config));
+  const tokens = createTokens(await tokenKeys(config), log);
   const accounts = createAccounts({ db, tokens, wallets });
   const provider = overrides.paymentProvider ?? createSandboxProvider(db);
   const payments = new Payments({ db, wallets, provider, log }, overrides.payments);

@@ -4,6 +4,7 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import ValidationPlugin from '@pothos/plugin-validation';
+import { isObjectType } from 'graphql';
 import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import { InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
@@ -47,6 +48,11 @@ export const builder = new SchemaBuilder<{
     nodeQueryOptions: {
       description: 'Any object by its global id; null when it does not exist or is not yours to see.',
       args: { id: { description: 'The global id.' } },
+      // Pothos speaks of its own inside when an id names a type that is no node.
+      resolve: (_root, { id }, _context, { schema }, resolveNode) => {
+        const type = schema.getType(id.typename);
+        return isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node') ? resolveNode(id) : null;
+      },
     },
     idFieldOptions: { description: 'Global id: unique over all types, and the key of client caches.' },
     nodeTypeOptions: { description: 'Anything with a global id.' },

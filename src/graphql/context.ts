@@ -5,7 +5,7 @@ import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
-import { NotSignedInError } from '../kernel/errors.ts';
+import { NotSignedInError, type TokenProblem } from '../kernel/errors.ts';
 
 /** The use cases that resolvers may call. Built once, by the composition root. */
 export type Services = {
@@ -24,7 +24,7 @@ export type Context = {
   /** Who asks; undefined without a valid token. */
   actor: Actor | undefined;
   /** Why there is no actor. */
-  tokenProblem: 'missing' | 'invalid' | 'expired' | undefined;
+  tokenProblem: TokenProblem | undefined;
   /** Ends the connection that the request came by, so that the client reconnects: 1013 on a WebSocket, an end over HTTP. */
   endConnection: (reason: string) => void;
 };

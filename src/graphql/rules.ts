@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDEMPOTENCY_KEY_LENGTH_MIN } from '../kernel/idempotency.ts';
+import { isStorable } from '../kernel/text.ts';
 import { toRowId } from './global-id.ts';
-
-/** Whether Postgres can hold the text: it takes neither NUL nor half of a surrogate pair. */
-const isStorable = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
 
 /** Rules for inputs that more than one domain has. Pure: they run before authorisation. */
 export const rules = {
+  /** All rules of an input type together, so that everything that is wrong with an input is said at once. */
+  input: (fields: Record<string, z.ZodType>) => z.looseObject(fields),
   idempotencyKey: z
     .string()
     .min(IDEMPOTENCY_KEY_LENGTH_MIN, 'An idempotency key must not be empty.')

@@ -47,8 +47,15 @@ export function createGraphQLSockets(deps: { yoga: GraphQLServer; services: Serv
     execute: (args) => (args.rootValue as Operation).execute(args),
     subscribe: (args) => (args.rootValue as Operation).subscribe(args),
     onConnect: async (state) => {
-      state.extra.operationContext = await openContext(state, services, log);
-      return { signedIn: state.extra.operationContext.actor !== undefined };
+      try {
+        state.extra.operationContext = await openContext(state, services, log);
+        return { signedIn: state.extra.operationContext.actor !== undefined };
+      } catch (error) {
+        // Thrown, graphql-ws would close with 4500, which clients do not answer by connecting again, and show its message.
+        log.error({ err: error }, 'unexpected error when a socket opened');
+        state.extra.socket.close(CLOSE_TRY_AGAIN_LATER, 'Unexpected error.');
+        return false;
+      }
     },
     onSubscribe: (state, _id, payload) => prepare(deps.yoga, state as Socket, payload, log),
     onClose: (state) => clearTimeout((state.extra as SocketExtra).expiry),

@@ -35,15 +35,19 @@ export class InvalidInputError extends DomainError {
   }
 }
 
+/** Why a request has no viewer: no token, one that is forged or damaged, one that is too old, or none that can be checked now. */
+export type TokenProblem = 'missing' | 'invalid' | 'expired' | 'unavailable';
+
 /** Thrown when something needs a signed-in viewer and the request has no token, or one that does not hold. */
 export class NotSignedInError extends DomainError {
   readonly code = 'NOT_SIGNED_IN';
-  constructor(reason: 'missing' | 'invalid' | 'expired' = 'missing') {
+  constructor(reason: TokenProblem = 'missing') {
     super(
       {
         missing: 'Sign in first: send your token as "Authorization: Bearer <token>".',
         invalid: 'The token is not valid. Sign in again.',
         expired: 'The token has expired. Sign in again.',
+        unavailable: 'Your token cannot be checked at the moment. Try again in a while.',
       }[reason],
     );
   }

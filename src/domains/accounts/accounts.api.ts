@@ -1,8 +1,10 @@
+import type { TokenProblem } from '../../kernel/errors.ts';
+
 /** The signed-in viewer on whose behalf a request is made. */
 export type Actor = { id: bigint; handle: string; displayName: string; expiresAt: Date };
 
 /** Who a token stands for; without a valid one, why there is nobody. */
-export type Authentication = { actor: Actor } | { actor: undefined; problem: 'missing' | 'invalid' | 'expired' };
+export type Authentication = { actor: Actor } | { actor: undefined; problem: TokenProblem };
 
 /** People and their tokens, as other parts may use them. */
 export type Accounts = {

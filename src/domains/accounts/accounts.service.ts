@@ -79,7 +79,9 @@ class AccountsService {
 
   /** Viewer and wallet together, or neither. Returns undefined when the subject or the handle is taken. */
   async #insert(claims: Claims, handle: string): Promise<ViewerRow | undefined> {
-    const displayName = (claims.displayName?.trim() || toDisplayName(handle)).slice(0, DISPLAY_NAME_LENGTH_MAX);
+    const displayName = [...(claims.displayName?.trim() || toDisplayName(handle))]
+      .slice(0, DISPLAY_NAME_LENGTH_MAX)
+      .join('');
     try {
       return await this.deps.db.inTransaction(async (sql) => {
         const id = await drawViewerId(sql);

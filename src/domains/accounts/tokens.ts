@@ -1,4 +1,14 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
+import type { Logger } from 'pino';
+import { isStorable } from '../../kernel/text.ts';
 
 /** How long a demo token holds. */
 export const DEMO_TOKEN_TTL_S = 60 * 60;
@@ -21,7 +31,7 @@ const ASYMMETRIC_ALGORITHMS = [
 export type Claims = { subject: string; expiresAt: Date; handle: string | undefined; displayName: string | undefined };
 
 /** The outcome of checking a token: it holds, or why not. */
-export type TokenCheck = { ok: true; claims: Claims } | { ok: false; reason: 'invalid' | 'expired' };
+export type TokenCheck = { ok: true; claims: Claims } | { ok: false; reason: 'invalid' | 'expired' | 'unavailable' };
 
 /** Checks tokens, and in demo mode issues them. */
 export type Tokens = {
@@ -33,17 +43,25 @@ export type Tokens = {
 /** Where keys come from: a secret shared with the identity provider (or the demo's own), or the provider's JWKS URL. */
 export type TokenKeys = { secret: string } | { jwksUrl: string };
 
+/** The identity provider does not answer, or not with keys. */
+class KeysUnavailableError extends Error {}
+
 /** Tokens are JWTs. Algorithms are fixed by the kind of key, so a token cannot choose its own. */
-export function createTokens(keys: TokenKeys): Tokens {
+export function createTokens(keys: TokenKeys, log: Logger): Tokens {
   const secret = 'secret' in keys ? new TextEncoder().encode(keys.secret) : undefined;
   const verify = secret ? verifierOfSecret(secret) : verifierOfJwks((keys as { jwksUrl: string }).jwksUrl);
   return {
     check: async (token) => {
       try {
-        return { ok: true, claims: toClaims(await verify(token)) };
+        const payload = await verify(token);
+        return isText(payload.sub) ? { ok: true, claims: toClaims(payload) } : { ok: false, reason: 'invalid' };
       } catch (error) {
         if (error instanceof errors.JWTExpired) return { ok: false, reason: 'expired' };
         if (error instanceof errors.JOSEError) return { ok: false, reason: 'invalid' };
+        if (error instanceof KeysUnavailableError) {
+          log.warn({ err: error.cause }, 'the keys at JWKS_URL cannot be had: tokens cannot be checked');
+          return { ok: false, reason: 'unavailable' };
+        }
         throw error;
       }
     },
@@ -67,15 +85,29 @@ function verifierOfSecret(secret: Uint8Array): (token: string) => Promise<JWTPay
 
 function verifierOfJwks(url: string): (token: string) => Promise<JWTPayload> {
   const keySet = createRemoteJWKSet(new URL(url));
-  return async (token) => (await jwtVerify(token, keySet, options(ASYMMETRIC_ALGORITHMS))).payload;
+  const findKey: JWTVerifyGetKey = async (header, token) => {
+    try {
+      return await keySet(header, token);
+    } catch (error) {
+      // That the key set has no such key says something about the token; anything else, about the provider.
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+      throw new KeysUnavailableError('no key set', { cause: error });
+    }
+  };
+  return async (token) => (await jwtVerify(token, findKey, options(ASYMMETRIC_ALGORITHMS))).payload;
 }
 
 function options(algorithms: string[]): JWTVerifyOptions {
   return { algorithms, requiredClaims: REQUIRED_CLAIMS, clockTolerance: CLOCK_TOLERANCE_S };
 }
 
+/** Whether a claim is text that can be stored; jose looks at its presence only. */
+function isText(claim: unknown): claim is string {
+  return typeof claim === 'string' && claim !== '' && isStorable(claim);
+}
+
 function toClaims(payload: JWTPayload): Claims {
-  const text = (name: string) => (typeof payload[name] === 'string' ? (payload[name] as string) : undefined);
+  const text = (name: string) => (isText(payload[name]) ? payload[name] : undefined);
   return {
     subject: payload.sub!,
     expiresAt: new Date(payload.exp! * 1000),

@@ -116,6 +116,7 @@ builder.objectField(LiveStreamType, 'topGifters', (t) =>
 
 const SendGiftInput = builder.inputType('SendGiftInput', {
   description: 'Which gift to send, and where.',
+  validate: rules.input({ quantity: rules.count(QUANTITY_MAX), idempotencyKey: rules.idempotencyKey }),
   fields: (t) => ({
     streamId: t.id({ required: true, description: 'Global id of a live stream.' }),
     giftId: t.id({ required: true, description: 'Global id of a kind of gift.' }),
@@ -123,13 +124,11 @@ const SendGiftInput = builder.inputType('SendGiftInput', {
       required: true,
       defaultValue: 1,
       description: `How many, 1 to ${QUANTITY_MAX}.`,
-      validate: rules.count(QUANTITY_MAX),
     }),
     idempotencyKey: t.string({
       required: true,
       description:
         'Your name for this gift, 1 to 64 characters: repeat the call with it as often as you like, it is sent and paid once.',
-      validate: rules.idempotencyKey,
     }),
   }),
 });

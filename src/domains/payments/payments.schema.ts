@@ -58,17 +58,16 @@ builder.queryField('coinPacks', (t) =>
 
 const BuyCoinsInput = builder.inputType('BuyCoinsInput', {
   description: 'Which coins to buy, and how they are paid.',
+  validate: rules.input({ paymentToken: rules.text(TOKEN_LENGTH_MAX), idempotencyKey: rules.idempotencyKey }),
   fields: (t) => ({
     packId: t.id({ required: true, description: 'Global id of a coin pack.' }),
     paymentToken: t.string({
       required: true,
       description: "The provider's token for a payment method. Sandbox: tok_ok, tok_declined, tok_timeout.",
-      validate: rules.text(TOKEN_LENGTH_MAX),
     }),
     idempotencyKey: t.string({
       required: true,
       description: 'Your name for this purchase, 1 to 64 characters: repeat the call with it as often as you like.',
-      validate: rules.idempotencyKey,
     }),
   }),
 });

@@ -15,11 +15,11 @@ const streamIdField = { required: true, description: 'Global id of a stream.' } 
 
 const StartStreamInput = builder.inputType('StartStreamInput', {
   description: 'The stream to start.',
+  validate: rules.input({ title: rules.text(TITLE_LENGTH_MAX) }),
   fields: (t) => ({
     title: t.string({
       required: true,
       description: `What viewers read, 1 to ${TITLE_LENGTH_MAX} characters.`,
-      validate: rules.text(TITLE_LENGTH_MAX),
     }),
   }),
 });
@@ -91,17 +91,16 @@ builder.mutationField('endStream', (t) =>
 
 const SendChatMessageInput = builder.inputType('SendChatMessageInput', {
   description: 'What to say, and where.',
+  validate: rules.input({ text: rules.text(CHAT_TEXT_LENGTH_MAX), idempotencyKey: rules.idempotencyKey }),
   fields: (t) => ({
     streamId: t.id(streamIdField),
     text: t.string({
       required: true,
       description: `1 to ${CHAT_TEXT_LENGTH_MAX} characters.`,
-      validate: rules.text(CHAT_TEXT_LENGTH_MAX),
     }),
     idempotencyKey: t.string({
       required: true,
       description: 'Your name for this message, 1 to 64 characters: repeat the call with it as often as you like.',
-      validate: rules.idempotencyKey,
     }),
   }),
 });
@@ -141,12 +140,12 @@ builder.mutationField('sendChatMessage', (t) =>
 
 const SendLikesInput = builder.inputType('SendLikesInput', {
   description: 'Likes that have gathered at the client.',
+  validate: rules.input({ count: rules.count(LIKES_PER_CALL_MAX) }),
   fields: (t) => ({
     streamId: t.id(streamIdField),
     count: t.int({
       required: true,
       description: `1 to ${LIKES_PER_CALL_MAX}.`,
-      validate: rules.count(LIKES_PER_CALL_MAX),
     }),
   }),
 });
