@@ -1,0 +1,19 @@
+/** Many answers at once, sorted by what they are. */
+import type { Outcome } from '../../support/operations.ts';
+
+/** How many outcomes there are of each type: `{ SendGiftSuccess: 10, InsufficientCoinsError: 90 }`. */
+export function tally(outcomes: readonly Outcome<unknown>[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { __typename } of outcomes) counts[__typename] = (counts[__typename] ?? 0) + 1;
+  return counts;
+}
+
+/** The successes among outcomes. */
+export function successes<Success>(outcomes: readonly Outcome<Success>[]): (Success & { __typename: string })[] {
+  return outcomes.filter((outcome) => outcome.__typename.endsWith('Success')) as (Success & { __typename: string })[];
+}
+
+/** Calls `call` so often at once, with 0, 1, 2, … */
+export function atOnce<T>(times: number, call: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: times }, (_, index) => call(index)));
+}
