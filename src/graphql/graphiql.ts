@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import type { Services } from './context.ts';
 import { type DemoExample, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
@@ -24,7 +23,9 @@ export function createGraphiQLPage(services: Services, demo: boolean): GraphiQLP
 }
 
 /** The page itself. Its tabs jump when they are pressed, so that on slow machines the click misses them: they are held still. */
-export function renderGraphiQLPage(options: GraphiQLOptions): string {
+export async function renderGraphiQLPage(options: GraphiQLOptions): Promise<string> {
+  // Nine megabytes that a start without a browser need not wait for.
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   return renderGraphiQL(options).replace(
     '</head>',
     '<style>.graphiql-tab { transform: none !important; }</style></head>',
