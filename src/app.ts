@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import type { Config } from './config.ts';
-import { connectDatabase, type SqlListener } from './db/database.ts';
+import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
@@ -57,8 +57,8 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const bus = await createBus(config.redisUrl, log);
   const db = connectDatabase(deps.databaseUrl, log);
+  const bus = await createBus(config.redisUrl, db, log);
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
   const tokens = createTokens(await tokenKeys(config), log);
@@ -71,9 +71,22 @@ export async function createApp(
 
   const isAllowedOrigin = originCheck(demo);
   const graphiql = createGraphiQLPage(services, demo);
-  const yoga = createGraphQLServer({ schema: buildSchema({ demo }), services, log, isAllowedOrigin, graphiql });
+  const { yoga, isEventStream } = createGraphQLServer({
+    schema: buildSchema({ demo }),
+    services,
+    log,
+    isAllowedOrigin,
+    graphiql,
+  });
   const sockets = createGraphQLSockets({ yoga, services, log });
-  const server = createHttpServer({ yoga, sockets, log, isAllowedOrigin, isReady: () => answers(db.pool) });
+  const server = createHttpServer({
+    yoga,
+    isEventStream,
+    sockets,
+    log,
+    isAllowedOrigin,
+    isReady: () => answers(db.pool),
+  });
 
   await seedCatalogue(db);
   if (demo) await seedDemo(services);
@@ -98,10 +111,15 @@ export async function createApp(
 }
 
 /** The client library of Redis is loaded only where there is a Redis: it is a tenth of the start. */
-async function createBus(redisUrl: string | undefined, log: Logger): Promise<Bus> {
+async function createBus(redisUrl: string | undefined, db: Database, log: Logger): Promise<Bus> {
   if (!redisUrl) return createMemoryBus();
-  const { createRedisBus } = await import('./live/redis-bus.ts');
-  return createRedisBus(redisUrl, log);
+  try {
+    const { createRedisBus } = await import('./live/redis-bus.ts');
+    return await createRedisBus(redisUrl, await readDeployment(db.pool), log);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
 }
 
 /** In demo mode the server signs tokens itself, with a secret that outlives restarts. */

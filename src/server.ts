@@ -20,6 +20,7 @@ export type HttpServer = {
 
 type Deps = {
   yoga: GraphQLServer;
+  isEventStream: (res: ServerResponse) => boolean;
   sockets: GraphQLSockets;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
@@ -29,11 +30,13 @@ type Deps = {
 
 /** Routes: /graphql over HTTP, SSE and WebSocket, /health (the process lives), /ready (it can serve). */
 export function createHttpServer(deps: Deps): HttpServer {
-  const streams = new Set<ServerResponse>();
+  const underWay = new Set<ServerResponse>();
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     (req, res) => {
-      route(deps, streams, req, res).catch((error: unknown) => {
+      underWay.add(res);
+      res.once('close', () => underWay.delete(res));
+      route(deps, req, res).catch((error: unknown) => {
         deps.log.error({ err: error }, 'unexpected error in a request');
         if (res.headersSent) res.destroy();
         else respond(res, 500, { errors: [{ message: 'Unexpected error.' }] });
@@ -53,30 +56,24 @@ export function createHttpServer(deps: Deps): HttpServer {
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await deps.sockets.close();
-      for (const stream of streams) stream.destroy();
+      const ending = [...underWay].map((res) => new Promise((resolve) => res.once('close', resolve)));
+      for (const res of underWay) if (deps.isEventStream(res)) res.destroy();
       const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX);
-      server.closeIdleConnections();
+      await Promise.all(ending);
+      // What is left are connections that clients keep for a next request.
+      server.closeAllConnections();
       await closed;
       clearTimeout(late);
     },
   };
 }
 
-async function route(
-  deps: Deps,
-  streams: Set<ServerResponse>,
-  req: IncomingMessage,
-  res: ServerResponse,
-): Promise<void> {
+async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const path = (req.url ?? '/').split('?', 1)[0];
   if (path === '/graphql') {
     if (req.method === 'POST' && !isJson(req.headers['content-type'])) {
       // Other types need no preflight, so a foreign page could send them; they are also nobody's GraphQL.
       return respond(res, 415, { errors: [{ message: 'Send the request as content-type application/json.' }] });
-    }
-    if (req.headers.accept?.includes('text/event-stream')) {
-      streams.add(res);
-      res.once('close', () => streams.delete(res));
     }
     return deps.yoga(req, res) as Promise<void>;
   }

@@ -9,6 +9,8 @@ export const POOL_SIZE_MAX = 16;
 /** Attempts at a SQL transaction that loses against another, the first included. */
 export const TRANSACTION_ATTEMPTS_MAX = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** No statement of a request takes so long; one that does is ended by Postgres and its transaction rolled back. */
+const STATEMENT_TIMEOUT_MS = 30_000;
 
 /** An open SQL transaction. Whoever takes one writes with it and neither commits nor rolls back. */
 export type SqlTransaction = { query: pg.ClientBase['query'] };
@@ -46,6 +48,8 @@ export function connectDatabase(url: string, log: Logger): Database {
     connectionString: url,
     max: POOL_SIZE_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
     application_name: 'hadiya',
     Client: hearingClient(listeners),
   });
@@ -75,6 +79,16 @@ export async function rows<Row extends pg.QueryResultRow>(
 ): Promise<Row[]> {
   const result = await sql.query<Row>({ text, values: [...values], types });
   return result.rows;
+}
+
+/** A name for the database that no other has: not one on another server, nor a copy of it on the same. */
+export async function readDeployment(sql: Queryable): Promise<string> {
+  const [deployment] = await rows<{ id: string }>(
+    sql,
+    `/* db.deployment */ SELECT left(md5(d.oid::text || min(m.id)), 12) AS id FROM pg_database d, _prisma_migrations m
+      WHERE d.datname = current_database() GROUP BY d.oid`,
+  );
+  return deployment!.id;
 }
 
 async function inTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) => Promise<T>): Promise<T> {

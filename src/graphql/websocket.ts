@@ -15,6 +15,8 @@ export const MESSAGE_SIZE_MAX = 64 * 1024;
 export const OPERATIONS_PER_SOCKET_MAX = 100;
 /** How long a socket may stay without connection_init; then 4408. */
 const INIT_WAIT_MS_MAX = 5_000;
+/** How long a client may take to answer that its socket is closed. */
+const CLOSE_WAIT_MS_MAX = 2_000;
 /** How often a socket is pinged; without a pong until the next ping it is dropped. */
 export const PING_INTERVAL_MS = 12_000;
 /** setTimeout holds no more: a token that lasts longer is looked at again. */
@@ -40,8 +42,6 @@ export type GraphQLSockets = {
 export function createGraphQLSockets(deps: { yoga: GraphQLServer; services: Services; log: Logger }): GraphQLSockets {
   const { services, log } = deps;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_SIZE_MAX, perMessageDeflate: false });
-  // graphql-ws listens for a socket's first error only; a second one without a listener would end the process.
-  sockets.on('connection', (socket) => socket.on('error', (error) => log.debug({ err: error }, 'a socket failed')));
   const options: ServerOptions<Record<string, unknown> | undefined, SocketExtra> = {
     connectionInitWaitTimeout: INIT_WAIT_MS_MAX,
     execute: (args) => (args.rootValue as Operation).execute(args),
@@ -61,12 +61,23 @@ export function createGraphQLSockets(deps: { yoga: GraphQLServer; services: Serv
     onClose: (state) => clearTimeout((state.extra as SocketExtra).expiry),
   };
   const server = useServer(options as never, sockets, PING_INTERVAL_MS);
+  sockets.on('connection', (socket) => {
+    // graphql-ws writes a socket's first error to stderr, where any client could fill the log, and has no listener for a
+    // second one, which would end the process. ws itself closes the socket with the right code.
+    socket.removeAllListeners('error');
+    socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
+  });
   return {
     upgrade: (request, socket, head) =>
       sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request)),
     close: async () => {
       for (const client of sockets.clients) client.close(CLOSE_SERVICE_RESTART, 'Service restart');
+      // A client that does not read never answers; ws would wait for it half a minute.
+      const late = setTimeout(() => {
+        for (const client of sockets.clients) client.terminate();
+      }, CLOSE_WAIT_MS_MAX);
       await server.dispose();
+      clearTimeout(late);
     },
   };
 }

@@ -20,6 +20,13 @@ export type TransportContext = HttpContext | SocketContext;
 /** GraphQL over HTTP and SSE; the WebSocket borrows its execution, so that masking and caches are the same on both. */
 export type GraphQLServer = YogaServerInstance<TransportContext, Context>;
 
+/** Yoga, and what the HTTP server has to know of it. */
+export type GraphQLOverHttp = {
+  yoga: GraphQLServer;
+  /** Whether the response is a subscription over SSE, which does not end by itself. */
+  isEventStream: (res: ServerResponse) => boolean;
+};
+
 /** Puts GraphQL Yoga together. */
 export function createGraphQLServer(options: {
   schema: GraphQLSchema;
@@ -27,9 +34,10 @@ export function createGraphQLServer(options: {
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   graphiql: GraphiQLPage | undefined;
-}): GraphQLServer {
+}): GraphQLOverHttp {
   const { services, log, isAllowedOrigin, graphiql } = options;
-  return createYoga<TransportContext, Context>({
+  const eventStreams = new WeakSet<ServerResponse>();
+  const yoga = createYoga<TransportContext, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     logging: false,
@@ -44,6 +52,14 @@ export function createGraphQLServer(options: {
     },
     graphiql: graphiql ? (request) => graphiql(request) : false,
     renderGraphiQL: renderGraphiQLPage,
+    plugins: [
+      {
+        onSubscribe: ({ args }: { args: { contextValue: unknown } }) => {
+          const { res } = args.contextValue as Partial<HttpContext>;
+          if (res) eventStreams.add(res);
+        },
+      },
+    ],
     maskedErrors: {
       maskError: (error) => maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver')),
     },
@@ -60,4 +76,5 @@ export function createGraphQLServer(options: {
       };
     },
   });
+  return { yoga, isEventStream: (res) => eventStreams.has(res) };
 }

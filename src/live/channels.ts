@@ -1,5 +1,9 @@
-/** Every channel of the bus. The braces keep what belongs together in one slot of a Redis Cluster. */
+/**
+ * Every channel of the bus. The braces keep what belongs together in one slot of a Redis Cluster. `ofDeployment` makes the
+ * name that Redis sees: deployments that share a Redis have streams of the same numbers and must not hear each other.
+ */
 export const channels = {
+  ofDeployment: (channel: string, deployment: string) => `${channel}:${deployment}`,
   /** The events of one stream, see `docs/feed-protocol.md`. */
   stream: (streamId: bigint) => `hadiya:stream:{${streamId}}`,
   /** How many watchers each process has per stream. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createClient } from 'redis';
 import { StartError } from '../kernel/start-error.ts';
 import type { Bus } from './bus.ts';
+import { channels } from './channels.ts';
 
 /** Sharded pub/sub came with Redis 7. */
 const REDIS_MAJOR_MIN = 7;
@@ -11,9 +12,10 @@ const RECONNECT_DELAY_MS_MAX = 2_000;
 /**
  * A bus over Redis sharded pub/sub, so that it also spreads over a Redis Cluster. Two connections: a subscribed one cannot
  * publish. Once connected it reconnects and resubscribes for ever; meanwhile `publish` rejects at once.
+ * @param deployment names the database: only servers on the same one hear each other
  * @throws {StartError} when Redis cannot be reached at start, or is too old
  */
-export async function createRedisBus(url: string, log: Logger): Promise<Bus> {
+export async function createRedisBus(url: string, deployment: string, log: Logger): Promise<Bus> {
   const state = { started: false };
   const publisher = client(url, state, { disableOfflineQueue: true });
   const subscriber = client(url, state, {});
@@ -38,12 +40,13 @@ export async function createRedisBus(url: string, log: Logger): Promise<Bus> {
   }
   return {
     publish: async (channel, message) => {
-      await publisher.sPublish(channel, message);
+      await publisher.sPublish(channels.ofDeployment(channel, deployment), message);
     },
     subscribe: async (channel, listener) => {
       const own = (message: string) => listener(message);
-      await send(subscriber, () => subscriber.sSubscribe(channel, own));
-      return () => send(subscriber, () => subscriber.sUnsubscribe(channel, own));
+      const name = channels.ofDeployment(channel, deployment);
+      await send(subscriber, () => subscriber.sSubscribe(name, own));
+      return () => send(subscriber, () => subscriber.sUnsubscribe(name, own));
     },
     isUp: () => publisher.isReady && subscriber.isReady,
     close: async () => {

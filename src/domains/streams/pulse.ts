@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { abortable } from '../../kernel/iterate.ts';
 import { Wake } from '../../kernel/wake.ts';
 import type { LatestValues } from '../../live/latest.ts';
@@ -11,7 +12,16 @@ export type PulseValue = { viewers: number; likes: number };
 /** The likes of a stream as they travel; the total grows, so it is its own version. */
 export type LikesValue = { version: number };
 
-type Watched = { likes: number; pulse: PulseValue; revision: number; wake: Wake; watchers: number; stop: () => void };
+type Watched = {
+  likes: number;
+  pulse: PulseValue;
+  revision: number;
+  wake: Wake;
+  watchers: number;
+  /** Settles when the first pulse is known. */
+  ready: Promise<void>;
+  stop: () => void;
+};
 
 /** The pulses of the streams that this process's viewers watch. One tick looks at all of them. */
 export class Pulses {
@@ -19,7 +29,13 @@ export class Pulses {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly deps: { presence: Presence; likes: LatestValues<LikesValue> },
+    private readonly deps: {
+      presence: Presence;
+      likes: LatestValues<LikesValue>;
+      /** Reads the likes of a stream from Postgres. */
+      readLikes: (streamId: bigint) => Promise<number>;
+      log: Logger;
+    },
     intervalMs: number = PULSE_INTERVAL_MS,
   ) {
     this.#timer = setInterval(() => {
@@ -42,6 +58,7 @@ export class Pulses {
     const watched = this.#watched.get(streamId) ?? this.#begin(streamId);
     watched.watchers++;
     try {
+      await watched.ready;
       let delivered = -1;
       while (!signal.aborted) {
         if (watched.revision > delivered) {
@@ -61,20 +78,31 @@ export class Pulses {
   }
 
   #begin(streamId: bigint): Watched {
-    const likes = this.deps.likes.watch(streamId);
+    const newer = this.deps.likes.watch(streamId);
     const watched: Watched = {
       likes: 0,
-      pulse: { viewers: this.deps.presence.viewers(streamId), likes: 0 },
+      pulse: { viewers: 0, likes: 0 },
       revision: 0,
       wake: new Wake(),
       watchers: 0,
-      stop: () => void likes.return?.(),
+      ready: this.deps.readLikes(streamId).then((likes) => {
+        watched.likes = Math.max(watched.likes, likes);
+        this.#refresh(streamId, watched);
+      }),
+      stop: () => void newer.return?.(),
     };
     this.#watched.set(streamId, watched);
-    void (async () => {
-      for await (const { version } of likes) watched.likes = version;
-    })();
+    this.#keepUp(newer, watched).catch((error: unknown) => {
+      this.deps.log.warn(
+        { err: error, streamId: String(streamId) },
+        'new likes cannot be heard; the pulse keeps the old ones',
+      );
+    });
     return watched;
+  }
+
+  async #keepUp(newer: AsyncIterable<LikesValue>, watched: Watched): Promise<void> {
+    for await (const { version } of newer) watched.likes = Math.max(watched.likes, version);
   }
 
   #refresh(streamId: bigint, watched: Watched): void {

@@ -159,7 +159,10 @@ builder.subscriptionField('liveEvents', (t) =>
       after: t.arg.string({
         description: 'Cursor to go on behind; "" for the whole log; leave out for what happens from now on.',
       }),
-      types: t.arg({ type: [LiveEventTypeEnum], description: 'Only these types. Numbers then jump; the order holds.' }),
+      types: t.arg({
+        type: [LiveEventTypeEnum],
+        description: 'Only these types, and ResyncRequired. Numbers then jump; the order holds.',
+      }),
     },
     subscribe: async (_root, { streamId, after, types }, context) => {
       const id = rowId('LiveStream', streamId);

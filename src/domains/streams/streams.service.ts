@@ -59,7 +59,15 @@ export class Streams {
       async (streamIds) => toLikesValues(await readLikes(deps.db.pool, streamIds)),
       { bus: deps.live.bus, log: deps.log },
     );
-    this.#pulses = new Pulses({ presence: deps.live.presence, likes: this.#latestLikes }, options.pulseIntervalMs);
+    this.#pulses = new Pulses(
+      {
+        presence: deps.live.presence,
+        likes: this.#latestLikes,
+        readLikes: async (streamId) => Number((await readLikes(deps.db.pool, [streamId])).get(streamId) ?? 0n),
+        log: deps.log,
+      },
+      options.pulseIntervalMs,
+    );
     this.#pages = new DataLoader((requests) => readPages(deps.db.pool, requests), {
       cache: false,
       maxBatchSize: PAGES_PER_READ_MAX,
