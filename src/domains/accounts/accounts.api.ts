@@ -3,6 +3,9 @@ import type { TokenProblem } from '../../kernel/errors.ts';
 /** The signed-in viewer on whose behalf a request is made. */
 export type Actor = { id: bigint; handle: string; displayName: string; expiresAt: Date };
 
+/** What the feed shows of a person, frozen at the time of the event. */
+export type Profile = { id: number; handle: string; displayName: string };
+
 /** Who a token stands for; without a valid one, why there is nobody. */
 export type Authentication = { actor: Actor } | { actor: undefined; problem: TokenProblem };
 

@@ -1,13 +1,12 @@
 import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
+import type { Profile } from '../accounts/accounts.api.ts';
 
-/** What the feed shows of a person, frozen at the time of the event. */
-export type SenderPayload = { id: number; handle: string; displayName: string };
 /** What the feed shows of a kind of gift, frozen at the time of the event. */
 export type GiftPayload = { id: number; name: string; coins: number };
 
 /** Payload of GIFT_SENT. Written by the SQL function gifts_send_batch. */
 export type GiftSentPayload = {
-  sender: SenderPayload;
+  sender: Profile;
   gift: GiftPayload;
   quantity: number;
   /** Price of all of them together. */
@@ -17,7 +16,7 @@ export type GiftSentPayload = {
 };
 
 /** Payload of STREAK_ENDED. Written by gifts_send_batch, when another gift breaks the streak, and by `endStreaks`. */
-export type StreakEndedPayload = { sender: SenderPayload; gift: GiftPayload; total: number; coins: number };
+export type StreakEndedPayload = { sender: Profile; gift: GiftPayload; total: number; coins: number };
 
 /** A gift in the log. */
 export type GiftSentEvent = LiveEvent<'GIFT_SENT', GiftSentPayload>;

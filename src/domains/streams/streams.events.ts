@@ -1,7 +1,5 @@
 import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
-
-/** What the feed shows of a person, frozen at the time of the event. */
-export type Profile = { id: number; handle: string; displayName: string };
+import type { Profile } from '../accounts/accounts.api.ts';
 
 /** Payload of STREAM_STARTED. */
 export type StreamStartedPayload = { title: string };
