@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
 const TEST_LIMIT_MS = 30_000;
 /** Fixtures of one test together. */
 const HOOK_LIMIT_MS = 60_000;
+/** What `expect.poll` waits for: another process, Redis coming back. */
+const POLL_LIMIT_MS = 15_000;
 /** Test files at once: each may run a server of its own, so more than this only makes them wait for each other. */
 const WORKERS = 2;
 
@@ -21,6 +23,7 @@ export default defineConfig({
     testTimeout: TEST_LIMIT_MS,
     hookTimeout: HOOK_LIMIT_MS,
     teardownTimeout: HOOK_LIMIT_MS,
+    expect: { poll: { timeout: POLL_LIMIT_MS } },
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/reporter.ts'],
   },
