@@ -12,7 +12,7 @@ import { Payments, type PaymentsOptions } from './domains/payments/payments.serv
 import type { PaymentProvider } from './domains/payments/providers/provider.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import { Streams } from './domains/streams/streams.service.ts';
-import { createWallets } from './domains/wallet/wallet.api.ts';
+import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';

@@ -3,7 +3,8 @@ import { connectDatabase, type Database } from '../../src/db/database.ts';
 import type { Actor } from '../../src/domains/accounts/accounts.api.ts';
 import { Gifts } from '../../src/domains/gifts/gifts.service.ts';
 import { Streams } from '../../src/domains/streams/streams.service.ts';
-import { createWallets, type Wallets } from '../../src/domains/wallet/wallet.api.ts';
+import type { Wallets } from '../../src/domains/wallet/wallet.api.ts';
+import { createWallets } from '../../src/domains/wallet/wallet.service.ts';
 import { createLive } from '../../src/live/live.ts';
 import { createMemoryBus } from '../../src/live/memory-bus.ts';
 
