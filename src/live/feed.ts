@@ -53,7 +53,8 @@ export class Feed {
   }
 
   /**
-   * Takes events as the bus brings them: doubles are dropped, what follows the head is appended, behind a gap the log is read.
+   * Takes events as the bus brings them: doubles are dropped, what follows the head is appended, behind a gap the log is
+   * read. So it is for a message so large that, appended at once, it would lap watchers who have read everything.
    * @param events of one stream, ascending and contiguous
    * @returns once a gap, if there was one, is filled
    */
@@ -61,7 +62,8 @@ export class Feed {
     this.heard = true;
     const fresh = events.filter((event) => event.seq > this.#head);
     if (fresh.length === 0) return;
-    if (fresh[0]!.seq === this.#head + 1n) this.#append(fresh);
+    const follows = fresh[0]!.seq === this.#head + 1n;
+    if (follows && fresh.length <= this.options.ringSize / 2) this.#append(fresh);
     else await this.catchUp();
   }
 

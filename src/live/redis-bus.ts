@@ -8,6 +8,8 @@ import { channels } from './channels.ts';
 const REDIS_MAJOR_MIN = 7;
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_DELAY_MS_MAX = 2_000;
+/** Connections that may break under one subscribe command, one after the other. */
+const SEND_ATTEMPTS_MAX = 5;
 
 /**
  * A bus over Redis sharded pub/sub, so that it also spreads over a Redis Cluster. Two connections: a subscribed one cannot
@@ -60,11 +62,12 @@ export async function createRedisBus(url: string, deployment: string, log: Logge
 async function send(
   connection: { readonly isOpen: boolean; readonly isReady: boolean },
   command: () => Promise<unknown>,
+  attempt = 1,
 ): Promise<void> {
   if (!connection.isOpen) return;
   const sent = command().catch(async (error: unknown) => {
-    if (connection.isReady) throw error;
-    await send(connection, command); // the connection broke under it: again, over the next one
+    if (connection.isReady || attempt === SEND_ATTEMPTS_MAX) throw error;
+    await send(connection, command, attempt + 1); // the connection broke under it: again, over the next one
   });
   if (connection.isReady) await sent;
   else sent.catch(() => undefined); // nobody waits any more

@@ -15,7 +15,10 @@ function feedAt(head: bigint, log = testLog()) {
 }
 
 /** A reader that stands still, and counts how often it was lapped. */
-function reader(nextSeq: bigint, isLive: boolean): FeedReader & { laps: number } {
+function reader(
+  nextSeq: bigint,
+  isLive: boolean,
+): { -readonly [Key in keyof FeedReader]: FeedReader[Key] } & { laps: number } {
   return {
     nextSeq,
     isLive,
@@ -59,6 +62,24 @@ test('catching up reads page after page until one comes back short', async () =>
   await feed.catchUp();
   expect(feed.head).toBe(10n);
   expect(log.reads).toEqual([0n, 4n, 8n]);
+});
+
+test('a message of more than half a ring is read from the log in pages, so that it laps nobody who keeps up', async () => {
+  const { feed, log } = feedAt(0n);
+  log.hold(events(...Array.from({ length: 12 }, (_, n) => n + 1)));
+  const keepsUp = reader(1n, true);
+  feed.readers.add(keepsUp);
+  const wake = new AbortController();
+  const following = (async () => {
+    while (feed.head < 12n) {
+      await feed.wake.wait(wake.signal);
+      keepsUp.nextSeq = feed.head + 1n;
+    }
+  })();
+  await feed.receive(events(...Array.from({ length: 12 }, (_, n) => n + 1)));
+  await following;
+  expect(log.reads).toEqual([0n, 4n, 8n, 12n]);
+  expect(keepsUp.laps).toBe(0);
 });
 
 test('a message that arrives while a gap is being filled is neither lost nor doubled', async () => {
@@ -107,8 +128,10 @@ test('the ring keeps the last events and forgets the older ones', async () => {
 });
 
 test('a message larger than the ring leaves its last events in it', async () => {
-  const { feed, held } = feedAt(0n);
-  await feed.receive(events(...Array.from({ length: 21 }, (_, n) => n + 1)));
+  const { feed, log, held } = feedAt(0n);
+  const all = events(...Array.from({ length: 21 }, (_, n) => n + 1));
+  log.hold(all);
+  await feed.receive(all);
   expect(held()).toEqual([14, 15, 16, 17, 18, 19, 20, 21]);
 });
 
@@ -126,7 +149,8 @@ test('the ring laps the live readers that it passes, and no others', async () =>
   const justInTime = reader(2n, true);
   const inThePast = reader(1n, false);
   for (const one of [stalled, justInTime, inThePast]) feed.readers.add(one);
-  await feed.receive(events(1, 2, 3, 4, 5, 6, 7, 8));
+  await feed.receive(events(1, 2, 3, 4));
+  await feed.receive(events(5, 6, 7, 8));
   expect([stalled.laps, justInTime.laps, inThePast.laps]).toEqual([0, 0, 0]);
   await feed.receive(events(9));
   expect([stalled.laps, justInTime.laps, inThePast.laps]).toEqual([1, 0, 0]);
