@@ -3,10 +3,11 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import type { ServerOptions, Context as SocketState } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import type { Logger } from 'pino';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { connectionToken } from './bearer-token.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
+import { atExpiry } from './expiry.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** Bytes of one WebSocket message at the most; a larger one closes the socket with 1009. */
@@ -19,15 +20,13 @@ const INIT_WAIT_MS_MAX = 5_000;
 const CLOSE_WAIT_MS_MAX = 2_000;
 /** How often a socket is pinged; without a pong until the next ping it is dropped. */
 export const PING_INTERVAL_MS = 12_000;
-/** setTimeout holds no more: a token that lasts longer is looked at again. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** WebSocket close codes that clients of graphql-ws answer by connecting again. */
 const CLOSE_TRY_AGAIN_LATER = 1013;
 const CLOSE_SERVICE_RESTART = 1012;
 const CLOSE_FORBIDDEN = 4403;
 
 /** What we keep beside graphql-ws's own state of a socket. */
-type SocketExtra = Extra & { operationContext?: Context; expiry?: NodeJS.Timeout };
+type SocketExtra = Extra & { operationContext?: Context; expiry?: { at: Date; cancel: () => void } };
 type Socket = SocketState<Record<string, unknown> | undefined, SocketExtra>;
 
 /** GraphQL over WebSocket (graphql-transport-ws). */
@@ -58,7 +57,7 @@ export function createGraphQLSockets(deps: { yoga: GraphQLServer; services: Serv
       }
     },
     onSubscribe: (state, _id, payload) => prepare(deps.yoga, state as Socket, payload, log),
-    onClose: (state) => clearTimeout((state.extra as SocketExtra).expiry),
+    onClose: (state) => (state.extra as SocketExtra).expiry?.cancel(),
   };
   const server = useServer(options as never, sockets, PING_INTERVAL_MS);
   sockets.on('connection', (socket) => {
@@ -100,7 +99,7 @@ type Operation = {
 async function openContext(state: Socket, services: Services, log: Logger): Promise<Context> {
   const { socket } = state.extra;
   const authentication = await services.accounts.authenticate(connectionToken(state.connectionParams));
-  if (authentication.actor) closeAtExpiry(state.extra, socket, authentication.actor.expiresAt);
+  if (authentication.actor) closeAtExpiry(state.extra, authentication.actor.expiresAt);
   return {
     services,
     log,
@@ -116,6 +115,7 @@ async function operationContext({ extra }: Socket, { extensions }: SubscribePayl
   const token = connectionToken(extensions?.headers);
   if (token === undefined) return context;
   const authentication = await context.services.accounts.authenticate(token);
+  if (authentication.actor) closeAtExpiry(extra, authentication.actor.expiresAt);
   return {
     ...context,
     actor: authentication.actor,
@@ -123,16 +123,11 @@ async function operationContext({ extra }: Socket, { extensions }: SubscribePayl
   };
 }
 
-function closeAtExpiry(extra: SocketExtra, socket: WebSocket, expiresAt: Date): void {
-  const remainingMs = expiresAt.getTime() - Date.now();
-  extra.expiry = setTimeout(
-    () => {
-      if (remainingMs > TIMER_MS_MAX) closeAtExpiry(extra, socket, expiresAt);
-      else socket.close(CLOSE_FORBIDDEN, 'Token expired');
-    },
-    Math.min(Math.max(remainingMs, 0), TIMER_MS_MAX),
-  );
-  extra.expiry.unref();
+/** Closes the socket when the first of its tokens expires. */
+function closeAtExpiry(extra: SocketExtra, at: Date): void {
+  if (extra.expiry && extra.expiry.at <= at) return;
+  extra.expiry?.cancel();
+  extra.expiry = { at, cancel: atExpiry(at, () => extra.socket.close(CLOSE_FORBIDDEN, 'Token expired')) };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { bearerToken } from './bearer-token.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
+import { atExpiry } from './expiry.ts';
 import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
 
 /** Bytes of a request body at the most; one more is answered with 413. */
@@ -55,8 +56,14 @@ export function createGraphQLServer(options: {
     plugins: [
       {
         onSubscribe: ({ args }: { args: { contextValue: unknown } }) => {
-          const { res } = args.contextValue as Partial<HttpContext>;
-          if (res) eventStreams.add(res);
+          const { res, actor } = args.contextValue as Partial<HttpContext> & Context;
+          if (!res) return; // a WebSocket, which sees to its own end
+          eventStreams.add(res);
+          if (actor)
+            res.once(
+              'close',
+              atExpiry(actor.expiresAt, () => res.destroy()),
+            );
         },
       },
     ],

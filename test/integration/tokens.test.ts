@@ -206,6 +206,27 @@ test('a socket whose token expires is closed with 4403, and other sockets stay',
   expect((await lasting.query<Me>(ME)).data!.me).not.toBeNull();
 });
 
+test('an SSE subscription ends with its token', async ({ server }) => {
+  const token = await signToken({ sub: freshHandle(), exp: nowS() + 2 });
+  const wallet = server.sse(WALLET_UPDATES, {}, token);
+  await wallet.next();
+  await wallet.untilClosed();
+});
+
+test('a token that one operation brings along ends the socket too when it expires', async ({ server }) => {
+  const socket = await server.raw();
+  await socket.init();
+  const token = await signToken({ sub: freshHandle(), exp: nowS() + 2 });
+  const extensions = { headers: { Authorization: `Bearer ${token}` } };
+  socket.send({ id: 'wallet', type: 'subscribe', payload: { query: WALLET_UPDATES, extensions } });
+  expect(await socket.messages.next()).toMatchObject({
+    id: 'wallet',
+    type: 'next',
+    payload: { data: { walletUpdates: {} } },
+  });
+  expect(await socket.messages.untilClosed()).toMatchObject({ code: 4403 });
+});
+
 test('a token that the demo would accept does not hold here', async ({ server }) => {
   const token = await signToken({ sub: 'demo:layla' }, 'another secret, such as that of a demo server');
   expect(await me(server, token)).toEqual({ me: null });
