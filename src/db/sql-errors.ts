@@ -15,7 +15,13 @@ export function brokeConstraint(error: unknown, constraint: string): boolean {
   return isPostgresError(error) && error.constraint === constraint;
 }
 
+/** How a group commit treats a batch that failed: a lost conflict is tried again, a refused statement holds a bad item. */
+export function classifyBatchError(error: unknown): 'retry' | 'fail' | 'split' {
+  if (isWriteConflict(error)) return 'retry';
+  return isStatementError(error) ? 'split' : 'fail';
+}
+
 /** Whether the error came from Postgres about the statement itself, not from a lost connection. */
-export function isStatementError(error: unknown): boolean {
+function isStatementError(error: unknown): boolean {
   return isPostgresError(error) && !error.code.startsWith('08') && !error.code.startsWith('57P');
 }

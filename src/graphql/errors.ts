@@ -98,11 +98,6 @@ builder.objectType(OverloadedError, {
 /** The failures that every mutation of a signed-in viewer can meet. */
 export const commonErrors = [InvalidInputError, NotSignedInError];
 
-/** An expected failure outside of a mutation's union, as a GraphQL error with `extensions.code`. */
-export function toGraphQLError(error: DomainError): GraphQLError {
-  return new GraphQLError(error.message, { extensions: { code: error.code } });
-}
-
 /**
  * What a client may see of an error: expected failures and GraphQL's own errors as they are, everything else masked.
  * @param report hears of what was masked

@@ -103,8 +103,7 @@ async function openContext(state: Socket, services: Services, log: Logger): Prom
   return {
     services,
     log,
-    actor: authentication.actor,
-    tokenProblem: authentication.actor ? undefined : authentication.problem,
+    ...authentication,
     endConnection: (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason),
   };
 }
@@ -116,11 +115,7 @@ async function operationContext({ extra }: Socket, { extensions }: SubscribePayl
   if (token === undefined) return context;
   const authentication = await context.services.accounts.authenticate(token);
   if (authentication.actor) closeAtExpiry(extra, authentication.actor.expiresAt);
-  return {
-    ...context,
-    actor: authentication.actor,
-    tokenProblem: authentication.actor ? undefined : authentication.problem,
-  };
+  return { ...context, ...authentication };
 }
 
 /** Closes the socket when the first of its tokens expires. */

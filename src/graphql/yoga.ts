@@ -73,12 +73,10 @@ export function createGraphQLServer(options: {
     context: async (initial: YogaInitialContext & TransportContext): Promise<Context> => {
       if ('socketContext' in initial) return initial.socketContext;
       const { req, res } = initial;
-      const authentication = await services.accounts.authenticate(bearerToken(req.headers.authorization));
       return {
         services,
         log,
-        actor: authentication.actor,
-        tokenProblem: authentication.actor ? undefined : authentication.problem,
+        ...(await services.accounts.authenticate(bearerToken(req.headers.authorization))),
         endConnection: () => res.destroy(),
       };
     },

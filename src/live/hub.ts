@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { NotFoundError } from '../kernel/errors.ts';
+import { every, type Periodic } from '../kernel/every.ts';
 import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
@@ -38,19 +39,13 @@ type FeedEntry = { opening: Promise<OpenFeed>; feed?: Feed; watchers: number };
 /** All feeds of this process: one per watched stream, whatever the number of its viewers. */
 export class Hub {
   readonly #feeds = new Map<bigint, FeedEntry>();
-  readonly #poll: NodeJS.Timeout;
-  #polling: Promise<void> | undefined;
+  readonly #poll: Periodic;
 
   constructor(
     private readonly deps: { db: Database; bus: Bus; log: Logger },
     private readonly limits: HubLimits,
   ) {
-    this.#poll = setInterval(() => {
-      this.#polling ??= this.#pollHeads().finally(() => {
-        this.#polling = undefined;
-      });
-    }, limits.pollIntervalMs);
-    this.#poll.unref();
+    this.#poll = every(limits.pollIntervalMs, () => this.#pollHeads());
   }
 
   /** Streams that somebody in this process watches. Equals the number of the hub's bus subscriptions. */
@@ -87,8 +82,7 @@ export class Hub {
 
   /** Ends every feed. Watchers are ended by closing their transports. */
   async close(): Promise<void> {
-    clearInterval(this.#poll);
-    await this.#polling;
+    await this.#poll.stop();
     const entries = [...this.#feeds.values()];
     this.#feeds.clear();
     await Promise.allSettled(entries.map(async (entry) => (await entry.opening).close()));

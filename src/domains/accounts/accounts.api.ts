@@ -7,7 +7,9 @@ export type Actor = { id: bigint; handle: string; displayName: string; expiresAt
 export type Profile = { id: number; handle: string; displayName: string };
 
 /** Who a token stands for; without a valid one, why there is nobody. */
-export type Authentication = { actor: Actor } | { actor: undefined; problem: TokenProblem };
+export type Authentication =
+  | { actor: Actor; tokenProblem: undefined }
+  | { actor: undefined; tokenProblem: TokenProblem };
 
 /** People and their tokens, as other parts may use them. */
 export type Accounts = {

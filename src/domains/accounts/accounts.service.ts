@@ -29,11 +29,11 @@ class AccountsService {
   constructor(private readonly deps: { db: Database; tokens: Tokens; wallets: Wallets }) {}
 
   async authenticate(token: string | undefined): Promise<Authentication> {
-    if (!token) return { actor: undefined, problem: 'missing' };
+    if (!token) return { actor: undefined, tokenProblem: 'missing' };
     const check = await this.deps.tokens.check(token);
-    if (!check.ok) return { actor: undefined, problem: check.reason };
+    if (!check.ok) return { actor: undefined, tokenProblem: check.reason };
     const viewer = await this.#viewerOf(check.claims);
-    return { actor: { ...toActor(viewer), expiresAt: check.claims.expiresAt } };
+    return { actor: { ...toActor(viewer), expiresAt: check.claims.expiresAt }, tokenProblem: undefined };
   }
 
   async signIn(handle: string): Promise<{ token: string; expiresAt: Date; viewer: Actor }> {

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { isStatementError, isWriteConflict } from '../../db/sql-errors.ts';
+import { classifyBatchError } from '../../db/sql-errors.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Live } from '../../live/live.ts';
@@ -63,7 +63,7 @@ export class Gifts {
       queueMax: options.queueMax ?? QUEUE_MAX,
       retryAfterMs: RETRY_AFTER_MS,
       attemptsMax: ATTEMPTS_MAX,
-      classify: (error) => (isWriteConflict(error) ? 'retry' : isStatementError(error) ? 'split' : 'fail'),
+      classify: classifyBatchError,
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
+import { every, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
 import { findStreamsWithExpiredStreaks, takeStreaks } from './gifts.repo.ts';
@@ -14,8 +15,7 @@ const STREAMS_PER_SWEEP_MAX = 100;
  * whichever server looks next; two that look at once are ordered by the log's lock, and the second finds nothing.
  */
 export class StreakSweep {
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> | undefined;
+  #sweeping: Periodic | undefined;
 
   constructor(
     private readonly deps: { db: Database; live: Live; log: Logger },
@@ -23,17 +23,11 @@ export class StreakSweep {
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#sweeping ??= this.#sweep().finally(() => {
-        this.#sweeping = undefined;
-      });
-    }, this.intervalMs);
-    this.#timer.unref();
+    this.#sweeping = every(this.intervalMs, () => this.#sweep());
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#sweeping?.stop();
   }
 
   async #sweep(): Promise<void> {

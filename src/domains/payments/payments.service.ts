@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
+import { every, type Periodic } from '../../kernel/every.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { accountNames, type WalletState, type Wallets } from '../wallet/wallet.api.ts';
 import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
@@ -37,8 +38,7 @@ type Deps = { db: Database; wallets: Wallets; provider: PaymentProvider; log: Lo
  * recovery after a crash), because the provider charges once per purchase and the row's lock lets one settle it.
  */
 export class Payments {
-  #timer: NodeJS.Timeout | undefined;
-  #recovering: Promise<void> | undefined;
+  #recovery: Periodic | undefined;
 
   constructor(
     private readonly deps: Deps,
@@ -68,17 +68,11 @@ export class Payments {
 
   /** Starts finishing purchases that a crash or a silent provider left open. */
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#recovering ??= this.#recover().finally(() => {
-        this.#recovering = undefined;
-      });
-    }, this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS);
-    this.#timer.unref();
+    this.#recovery = every(this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS, () => this.#recover());
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#recovering;
+    await this.#recovery?.stop();
   }
 
   /** Opens a purchase, or finds the one that the key stands for. */

@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { idempotent } from '../../db/idempotent.ts';
-import { brokeConstraint, isStatementError, isWriteConflict } from '../../db/sql-errors.ts';
+import { brokeConstraint, classifyBatchError } from '../../db/sql-errors.ts';
 import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import { LatestValues } from '../../live/latest.ts';
@@ -78,7 +78,7 @@ export class Streams {
       queueMax: LIKES_QUEUE_MAX,
       retryAfterMs: RETRY_AFTER_MS,
       attemptsMax: LIKES_ATTEMPTS_MAX,
-      classify: (error) => (isWriteConflict(error) ? 'retry' : isStatementError(error) ? 'split' : 'fail'),
+      classify: classifyBatchError,
     });
   }
 
