@@ -40,7 +40,7 @@ function profileBatches(db: Database): () => string {
     const result = await query(config, ...rest);
     busyMs += performance.now() - startedMs;
     batches++;
-    gifts += (config.values as unknown[][])[0]!.length;
+    gifts += (config.values as [viewers: string, keys: string[]])[1].length;
     return result;
   };
   Object.assign(db.pool, { query: measuredQuery });

@@ -3,6 +3,7 @@ import { callInTurn } from '../lib/callers.ts';
 import type { BenchServer } from '../lib/server.ts';
 import { quantile } from '../lib/stats.ts';
 import { checkRound } from './check.ts';
+import { type ReadPostgresCpu, watchPostgresCpu } from './postgres-cpu.ts';
 import type { Seeded } from './seed.ts';
 import type { GiftVariant } from './variant.ts';
 import { GiftWorkload } from './workload.ts';
@@ -17,6 +18,8 @@ export type Round = {
   refused: number;
   /** CPU time of this process, callers included. */
   cpuUsPerGift: number;
+  /** CPU time of Postgres, all its processes. */
+  postgresCpuUsPerGift: number;
   profile: string | undefined;
 };
 
@@ -33,6 +36,27 @@ export type RoundContext = {
 const SETTLE_MS = 200;
 const ROUND_DATABASE = 'gifts_round';
 
+/** Postgres' CPU time of the same stretch of time for which calls are counted. */
+function measurePostgres(
+  { warmUpMs, durationMs }: { warmUpMs: number; durationMs: number },
+  readCpu: ReadPostgresCpu,
+): { cpuMs: () => number; stop: () => void } {
+  let [beforeMs, afterMs] = [Number.NaN, Number.NaN];
+  const begin = setTimeout(() => {
+    beforeMs = readCpu();
+  }, warmUpMs);
+  const end = setTimeout(() => {
+    afterMs = readCpu();
+  }, warmUpMs + durationMs);
+  return {
+    cpuMs: () => afterMs - beforeMs,
+    stop: () => {
+      clearTimeout(begin);
+      clearTimeout(end);
+    },
+  };
+}
+
 /**
  * Measures a variant on a database of its own, then checks that database.
  * @throws when a call fails or the database does not add up
@@ -47,11 +71,14 @@ export async function runRound(
   const databaseUrl = await server.createDatabase(ROUND_DATABASE, template);
   try {
     await sleep(SETTLE_MS);
+    const readCpu = await watchPostgresCpu(databaseUrl);
     const workload = new GiftWorkload(seeded, callers);
     const variant = await open(databaseUrl);
     let profile: string | undefined;
+    const postgres = measurePostgres(time, readCpu);
     const measured = await callInTurn({ callers, signal, ...time }, (caller) => workload.call(variant, caller)).finally(
       async () => {
+        postgres.stop();
         profile = variant.profile?.();
         await variant.close();
       },
@@ -65,6 +92,7 @@ export async function runRound(
       replayed: measured.counts.get('REPLAYED') ?? 0,
       refused: measured.counts.get('REFUSED') ?? 0,
       cpuUsPerGift: (measured.cpuMs * 1000) / latenciesMs.length,
+      postgresCpuUsPerGift: (postgres.cpuMs() * 1000) / latenciesMs.length,
       profile,
     };
   } finally {

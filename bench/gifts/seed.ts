@@ -5,8 +5,8 @@ import { applyMigrations } from '../../src/db/migrations.ts';
 import { accountNames } from '../../src/domains/wallet/wallet.api.ts';
 import { asActor, openServices } from '../lib/services.ts';
 
-/** What a seeded database holds. Viewers are numbered from 1 on. */
-export type Seeded = { streamId: bigint; giftIds: bigint[]; viewers: number };
+/** What a seeded database holds. Viewers are numbered from 1 on; `streamId` is the first, and hottest, of the streams. */
+export type Seeded = { streamId: bigint; streamIds: bigint[]; giftIds: bigint[]; viewers: number };
 
 /** Coins of a viewer: enough for every round. */
 const COINS = 1_000_000;
@@ -17,7 +17,16 @@ const POOR_COINS = 30;
 const GIFT_COINS_MAX = 200;
 
 /** Brings an empty database to one live stream and its audience, with funded wallets and balanced books. */
-export async function seedHotStream(databaseUrl: string, viewers: number, log: Logger): Promise<Seeded> {
+export function seedHotStream(databaseUrl: string, viewers: number, log: Logger): Promise<Seeded> {
+  return seedStreams(databaseUrl, { viewers, streams: 1 }, log);
+}
+
+/** The same with as many live streams as wanted, each of another viewer. */
+export async function seedStreams(
+  databaseUrl: string,
+  { viewers, streams: streamCount }: { viewers: number; streams: number },
+  log: Logger,
+): Promise<Seeded> {
   await applyMigrations(databaseUrl);
   const services = openServices(databaseUrl, log);
   const { db, wallets, streams } = services;
@@ -42,14 +51,16 @@ export async function seedHotStream(databaseUrl: string, viewers: number, log: L
         [issuance, POOR_EVERY, POOR_COINS, COINS],
       );
     });
-    const creator = await db.prisma.viewer.findFirstOrThrow({ orderBy: { id: 'asc' } });
-    const streamId = await streams.start(asActor(creator), 'The hot stream');
+    const creators = await db.prisma.viewer.findMany({ orderBy: { id: 'asc' }, take: streamCount });
+    const streamIds: bigint[] = [];
+    for (const creator of creators)
+      streamIds.push(await streams.start(asActor(creator), `Stream of ${creator.handle}`));
     const gifts = await rows<{ id: bigint }>(db.pool, 'SELECT id FROM gift WHERE coins <= $1 ORDER BY id', [
       GIFT_COINS_MAX,
     ]);
     // The tables that gifts fill too, while they are empty: a plan made now must still be right when they are full.
     await db.pool.query('VACUUM ANALYZE');
-    return { streamId, giftIds: gifts.map(({ id }) => id), viewers };
+    return { streamId: streamIds[0]!, streamIds, giftIds: gifts.map(({ id }) => id), viewers };
   } finally {
     await services.close();
   }

@@ -15,19 +15,26 @@ const QUANTITY_MAX = 3;
 const SEED = 20_261_122;
 
 /**
- * The calls of one round: gifts into one stream by viewers at random, and some repeated. Callers share no viewer, as every
- * viewer is one client.
+ * The calls of one round: gifts by viewers at random into streams by Zipf's law (the second gets half of what the first gets, the
+ * third a third), and some repeated. Callers share no viewer, as every viewer is one client.
  */
 export class GiftWorkload {
   readonly acknowledged: Acknowledged[] = [];
   readonly #random = createRandom(SEED);
   readonly #byCaller: Acknowledged[][];
+  /** By stream: the sum of the weights of all up to it. */
+  readonly #weights: number[] = [];
 
   constructor(
     private readonly seeded: Seeded,
     callers: number,
   ) {
     this.#byCaller = Array.from({ length: callers }, () => []);
+    let sum = 0;
+    for (const rank of seeded.streamIds.keys()) {
+      sum += 1 / (rank + 1);
+      this.#weights.push(sum);
+    }
   }
 
   /**
@@ -54,15 +61,28 @@ export class GiftWorkload {
   }
 
   #order(caller: number): GiftOrder {
-    const { streamId, giftIds, viewers } = this.seeded;
+    const { giftIds, viewers } = this.seeded;
     const callers = this.#byCaller.length;
     const own = Math.ceil((viewers - caller) / callers);
     return {
       viewerId: BigInt(1 + caller + callers * below(this.#random, own)),
       idempotencyKey: randomUUID(),
-      streamId,
+      streamId: this.#stream(),
       giftId: giftIds[below(this.#random, giftIds.length)]!,
       quantity: 1 + below(this.#random, QUANTITY_MAX),
     };
+  }
+
+  #stream(): bigint {
+    const { streamIds } = this.seeded;
+    if (streamIds.length === 1) return streamIds[0]!;
+    const wanted = this.#random() * this.#weights.at(-1)!;
+    let [low, high] = [0, streamIds.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#weights[middle]! < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return streamIds[low]!;
   }
 }

@@ -25,16 +25,14 @@ export type GiftOutcome =
 /** A committed batch: an outcome per gift, and what others are to be told. */
 export type CommittedBatch = { outcomes: GiftOutcome[]; events: LiveEvent[]; wallets: WalletState[] };
 
-/** What gifts_send_batch returns, see the migration. */
+/** What gifts_send_batch returns, see the migration that made it. Positions start at 1. */
 type BatchResult = {
   at: string;
   outcomes: GiftOutcome['kind'][];
-  available: number[];
-  required: (number | null)[];
-  gifts: [position: number, seq: number][] | null;
-  replays: [position: number, seq: number, occurredAt: string, payload: GiftSentEvent['payload']][] | null;
-  events: [streamId: number, seq: number, type: string, payload: unknown][] | null;
-  wallets: [viewerId: number, coins: number, version: number][] | null;
+  refused: [position: number, available: number, required: number][];
+  replays: [position: number, seq: number, occurredAt: string, payload: GiftSentEvent['payload']][];
+  events: [streamId: number, seq: number, type: string, payload: unknown][];
+  wallets: [viewerId: number, coins: number, version: number][];
 };
 
 /** Sends gifts in one SQL transaction: the statement is the transaction. */
@@ -43,54 +41,58 @@ export async function sendBatch(
   batch: readonly GiftOrder[],
   streakWindowMs: number,
 ): Promise<CommittedBatch> {
-  const { rows: found } = await sql.query<[BatchResult]>({
+  const { rows: found } = await sql.query<[string]>({
     name: 'gifts.sendBatch',
     text: `/* gifts.sendBatch */ SELECT gifts_send_batch($1, $2, $3, $4, $5, make_interval(secs => $6::float8 / 1000))`,
     values: [
-      batch.map((order) => order.viewerId),
+      numbers(batch.map((order) => order.viewerId)),
       batch.map((order) => order.idempotencyKey),
-      batch.map((order) => order.streamId),
-      batch.map((order) => order.giftId),
-      batch.map((order) => order.quantity),
+      numbers(batch.map((order) => order.streamId)),
+      numbers(batch.map((order) => order.giftId)),
+      numbers(batch.map((order) => order.quantity)),
       streakWindowMs,
     ],
     rowMode: 'array',
   });
-  return toCommittedBatch(batch, found[0]![0]);
+  return toCommittedBatch(batch, JSON.parse(found[0]![0]) as BatchResult);
+}
+
+/** An array of numbers as Postgres reads it. `pg` would quote and escape each of them, as it must with text. */
+function numbers(values: readonly (bigint | number)[]): string {
+  return `{${values.join(',')}}`;
 }
 
 function toCommittedBatch(batch: readonly GiftOrder[], result: BatchResult): CommittedBatch {
   const occurredAt = new Date(result.at);
-  const wallets = (result.wallets ?? []).map(([viewerId, coins, version]) => ({
-    viewerId: BigInt(viewerId),
-    coins: BigInt(coins),
-    version: BigInt(version),
-  }));
-  const walletOf = new Map(wallets.map((wallet) => [wallet.viewerId, wallet]));
-  const events = (result.events ?? []).map(([streamId, seq, type, payload]) => ({
-    streamId: BigInt(streamId),
-    seq: BigInt(seq),
-    type,
-    occurredAt,
-    payload,
-  }));
-  const eventOf = new Map<number, GiftSentEvent>();
-  const giftEvents = events.filter((event) => event.type === 'GIFT_SENT') as GiftSentEvent[];
-  for (const [index, [position]] of (result.gifts ?? []).entries()) eventOf.set(position, giftEvents[index]!);
-  for (const [position, seq, at, payload] of result.replays ?? []) {
-    const { streamId } = batch[position - 1]!;
-    eventOf.set(position, { streamId, seq: BigInt(seq), type: 'GIFT_SENT', occurredAt: new Date(at), payload });
+  const walletOf = new Map<bigint, WalletState>();
+  for (const [id, coins, version] of result.wallets) {
+    const viewerId = BigInt(id);
+    walletOf.set(viewerId, { viewerId, coins: BigInt(coins), version: BigInt(version) });
   }
-  const outcomes = result.outcomes.map((kind, index): GiftOutcome => {
-    const event = eventOf.get(index + 1);
-    if (kind === 'SENT' || kind === 'REPLAYED')
-      return { kind, event: event!, wallet: walletOf.get(batch[index]!.viewerId)! };
-    if (kind === 'INSUFFICIENT_COINS') {
-      return { kind, available: BigInt(result.available[index]!), required: BigInt(result.required[index]!) };
-    }
-    return { kind };
+  const events = result.events.map(([streamId, seq, type, payload]): LiveEvent => {
+    return { streamId: BigInt(streamId), seq: BigInt(seq), type, occurredAt, payload };
   });
-  return { outcomes, events, wallets };
+  const known = new Map<number, GiftOutcome>();
+  for (const [position, available, required] of result.refused) {
+    known.set(position, {
+      kind: 'INSUFFICIENT_COINS',
+      available: BigInt(available),
+      required: BigInt(required),
+    });
+  }
+  for (const [position, seq, at, payload] of result.replays) {
+    const { streamId, viewerId } = batch[position - 1]!;
+    const event = { streamId, seq: BigInt(seq), type: 'GIFT_SENT' as const, occurredAt: new Date(at), payload };
+    known.set(position, { kind: 'REPLAYED', event, wallet: walletOf.get(viewerId)! });
+  }
+  // The gifts among the events stand in the order of the batch.
+  const gifts = events.filter((event) => event.type === 'GIFT_SENT') as GiftSentEvent[];
+  let next = 0;
+  const outcomes = result.outcomes.map((kind, index): GiftOutcome => {
+    if (kind === 'SENT') return { kind, event: gifts[next++]!, wallet: walletOf.get(batch[index]!.viewerId)! };
+    return known.get(index + 1) ?? ({ kind } as GiftOutcome);
+  });
+  return { outcomes, events, wallets: [...walletOf.values()] };
 }
 
 /** All kinds of gift on sale, cheapest first. */

@@ -1,0 +1,78 @@
+/** A database that was in use before a migration is as good after it: its rows, its rules and what happens next. */
+
+import { randomUUID } from 'node:crypto';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { expect, inject, test } from 'vitest';
+import { applyMigrations } from '../../../src/db/migrations.ts';
+import { sendBatch } from '../../../src/domains/gifts/gifts.repo.ts';
+import { expectBooksBalanced } from '../../support/ledger.ts';
+import { databaseUrl, withClient } from '../../support/postgres.ts';
+
+const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
+/** What there was before references were checked a statement at a time. */
+const BEFORE = ['20261122000000_backbone', '20261122000001_gift_batch'];
+const STREAK_WINDOW_MS = 3_600_000;
+
+/** A viewer with 100 coins who sends two gifts into a stream, by the functions of that time. */
+const IN_USE = `
+  INSERT INTO ledger_account (owner_type, owner_id, unit, kind) VALUES
+    ('VIEWER', 1, 'COIN', 'WALLET'), ('PLATFORM', 0, 'COIN', 'ISSUANCE'), ('CREATOR', 1, 'COIN', 'GIFTS'),
+    ('CREATOR', 1, 'DIAMOND', 'ISSUANCE'), ('CREATOR', 1, 'DIAMOND', 'PENDING');
+  INSERT INTO viewer (subject, handle, display_name, wallet_id) VALUES ('test:layla', 'layla', 'Layla "ليلى" \\', 1);
+  INSERT INTO creator (viewer_id) VALUES (1);
+  INSERT INTO rate_card (coins, diamonds) VALUES (2, 1);
+  INSERT INTO gift (name, coins) VALUES ('Rose', 1), ('Heart', 50);
+  INSERT INTO stream (creator_id, title, status, rate_card_id, rate_coins, rate_diamonds, gifts_account_id, issuance_account_id,
+    pending_account_id) VALUES (1, 'Live', 'LIVE', 1, 2, 1, 3, 4, 5);
+  INSERT INTO live_log (stream_id, epoch) VALUES (1, '0badcafe');
+  SELECT wallet_post(ARRAY[2::bigint], ARRAY[1::bigint], ARRAY['COIN'], ARRAY[100::bigint], ARRAY['TEST'], ARRAY[0::bigint], now());
+  SELECT gifts_send_batch('{1,1}', '{a,b}', '{1,1}', '{1,1}', '{3,2}', interval '1 hour')`;
+
+test('a database in use is migrated: its gifts are known, its streaks go on, its books stay balanced', async () => {
+  const server = inject('postgresUrl');
+  const name = `hadiya_in_use_${randomUUID().slice(0, 8)}`;
+  const url = databaseUrl(server, name);
+  const directory = await mkdtemp(join(tmpdir(), 'hadiya-migrations-'));
+  await withClient(server, (client) => client.query(`CREATE DATABASE ${name}`));
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  try {
+    for (const migration of BEFORE)
+      await cp(join(MIGRATIONS, migration), join(directory, migration), { recursive: true });
+    await applyMigrations(url, { directory });
+    await pool.query(IN_USE);
+    await expectBooksBalanced(pool);
+
+    const { applied } = await applyMigrations(url);
+    expect(applied).toContain('20261122000002_gift_speed');
+    await expectBooksBalanced(pool);
+    const order = { viewerId: 1n, streamId: 1n, giftId: 1n, quantity: 2 };
+    const { outcomes } = await sendBatch(
+      pool,
+      [
+        { ...order, idempotencyKey: 'b' },
+        { ...order, idempotencyKey: 'a' },
+        { ...order, idempotencyKey: 'c' },
+        { ...order, idempotencyKey: 'd', giftId: 2n },
+        { ...order, idempotencyKey: 'e', giftId: 2n, quantity: 1 },
+      ],
+      STREAK_WINDOW_MS,
+    );
+    const sender = { id: 1, handle: 'layla', displayName: 'Layla "ليلى" \\' };
+    expect(outcomes).toMatchObject([
+      { kind: 'REPLAYED', event: { seq: 2n, payload: { sender, streak: 5 } } },
+      { kind: 'CONFLICT' },
+      { kind: 'SENT', event: { seq: 3n, payload: { sender, streak: 7 } } },
+      { kind: 'INSUFFICIENT_COINS', available: 93n, required: 100n },
+      { kind: 'SENT', event: { seq: 5n, payload: { sender, streak: 1 } }, wallet: { coins: 43n } },
+    ]);
+    await expectBooksBalanced(pool);
+  } finally {
+    await pool.end();
+    await withClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+    await rm(directory, { recursive: true, force: true });
+  }
+});
