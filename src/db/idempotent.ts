@@ -1,49 +1,59 @@
-import { IdempotencyConflictError } from '../kernel/errors.ts';
-import { hashInput } from '../kernel/idempotency.ts';
-import { rows, type SqlTransaction } from './database.ts';
+import type { hashInput } from '../kernel/idempotency.ts';
+import { rows, type SqlTransaction, statement } from './database.ts';
 
 /** What makes a mutation idempotent: the key is unique per actor and operation. */
-export type IdempotentCall = {
-  actorId: bigint;
-  /** The mutation's name. */
-  operation: string;
-  key: string;
-  input: Parameters<typeof hashInput>[0];
-};
+export type KeyOfCall = { actorId: bigint; key: string };
+/** What a key stands for: the input that it was used with, see {@link hashInput}, and the JSON value that was returned. */
+export type StoredCall<Result> = { inputHash: ReturnType<typeof hashInput>; result: Result };
+
+/** Two servers used a key at once for things that have no lock in common: one of them must look again. */
+export const KEY_TAKEN = 'idempotency_key_pkey';
+
+const READ = statement(
+  'idempotency.read',
+  `SELECT k.position::int, s.input_hash AS "inputHash", s.result
+     FROM unnest($2::bigint[], $3::text[]) WITH ORDINALITY k(actor_id, key, position)
+     JOIN LATERAL (
+       SELECT input_hash, result FROM idempotency_key WHERE actor_id = k.actor_id AND operation = $1 AND key = k.key LIMIT 1
+     ) s ON true`,
+);
+const STORE = statement(
+  'idempotency.store',
+  `INSERT INTO idempotency_key (actor_id, operation, key, input_hash, result)
+   SELECT k.actor_id, $1, k.key, k.input_hash, k.result
+     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::jsonb[]) k(actor_id, key, input_hash, result)`,
+);
+
+/** What keys stand for, in one statement, in the order of the calls; undefined for a fresh one. */
+export async function readKeys<Result>(
+  sql: SqlTransaction,
+  operation: string,
+  calls: readonly KeyOfCall[],
+): Promise<(StoredCall<Result> | undefined)[]> {
+  const found = await rows<StoredCall<Result> & { position: number }>(sql, READ, [
+    operation,
+    calls.map(({ actorId }) => actorId),
+    calls.map(({ key }) => key),
+  ]);
+  const byPosition = new Map(found.map((row) => [row.position, row]));
+  return calls.map((_call, index) => byPosition.get(index + 1));
+}
 
 /**
- * Runs `effect` once per key, in the caller's SQL transaction, and stores its result beside the key: both or neither. A
- * parallel call with the same key waits for the first and replays it. If the transaction is rolled back, so is the key.
- * @param effect writes with `sql`, returns a JSON value
- * @throws {IdempotencyConflictError} when the key stands for another input
+ * Stores keys with what they stand for, in the SQL transaction of the effect: both or neither. A key that another transaction
+ * has stored meanwhile breaks {@link KEY_TAKEN}.
  */
-export async function idempotent<Result>(
+export async function storeKeys(
   sql: SqlTransaction,
-  call: IdempotentCall,
-  effect: () => Promise<Result>,
-): Promise<{ result: Result; replayed: boolean }> {
-  const inputHash = hashInput(call.input);
-  const identity = [call.actorId, call.operation, call.key];
-  const claimed = await rows(
-    sql,
-    `/* idempotency.claim */ INSERT INTO idempotency_key (actor_id, operation, key, input_hash)
-     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1`,
-    [...identity, inputHash],
-  );
-  if (claimed.length === 0) {
-    const [stored] = await rows<{ input_hash: string; result: Result }>(
-      sql,
-      '/* idempotency.read */ SELECT input_hash, result FROM idempotency_key WHERE actor_id = $1 AND operation = $2 AND key = $3',
-      identity,
-    );
-    if (!stored || stored.input_hash !== inputHash) throw new IdempotencyConflictError();
-    return { result: stored.result, replayed: true };
-  }
-  const result = await effect();
-  await rows(
-    sql,
-    '/* idempotency.store */ UPDATE idempotency_key SET result = $4 WHERE actor_id = $1 AND operation = $2 AND key = $3',
-    [...identity, JSON.stringify(result)],
-  );
-  return { result, replayed: false };
+  operation: string,
+  calls: readonly (KeyOfCall & StoredCall<unknown>)[],
+): Promise<void> {
+  if (calls.length === 0) return;
+  await rows(sql, STORE, [
+    operation,
+    calls.map(({ actorId }) => actorId),
+    calls.map(({ key }) => key),
+    calls.map(({ inputHash }) => inputHash),
+    calls.map(({ result }) => JSON.stringify(result)),
+  ]);
 }

@@ -100,6 +100,22 @@ export async function readEvents(
   }));
 }
 
+/** Single events of many logs, in one statement, in the order of the places, all of which exist. */
+export async function readEventsAt(
+  sql: Queryable,
+  places: readonly { streamId: bigint; seq: bigint }[],
+): Promise<LiveEvent[]> {
+  if (places.length === 0) return [];
+  return rows<LiveEvent>(
+    sql,
+    `/* live.eventsAt */ SELECT e.stream_id AS "streamId", e.seq, e.type, e.payload, e.occurred_at AS "occurredAt"
+       FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY p(stream_id, seq, position)
+       JOIN LATERAL (SELECT * FROM live_event WHERE stream_id = p.stream_id AND seq = p.seq LIMIT 1) e ON true
+      ORDER BY p.position`,
+    [places.map(({ streamId }) => streamId), places.map(({ seq }) => seq)],
+  );
+}
+
 /** One page of one log, as {@link readPages} reads many. */
 export type PageRequest = { streamId: bigint; after: string; limit: number };
 /** A page, and where it stands in its log. */

@@ -126,13 +126,16 @@ export async function sendGift(
   return mutate(viewer.api, 'sendGift', { streamId, giftId: id, quantity, idempotencyKey });
 }
 
+/** What a chat message that was said is. */
+export type SendChatMessageSuccess = { chatMessage: LiveEvent; replayed: boolean };
+
 /** Says something in a stream's chat. */
 export function sendChatMessage(
   viewer: Actor,
   streamId: string,
   text: string,
   idempotencyKey: string = randomUUID(),
-): Promise<Outcome<{ chatMessage: LiveEvent; replayed: boolean }>> {
+): Promise<Outcome<SendChatMessageSuccess>> {
   return mutate(viewer.api, 'sendChatMessage', { streamId, text, idempotencyKey });
 }
 

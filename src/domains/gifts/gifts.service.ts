@@ -4,6 +4,7 @@ import type { Database } from '../../db/database.ts';
 import { classifyBatchError } from '../../db/sql-errors.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
+import { InFlight } from '../../kernel/in-flight.ts';
 import type { Live } from '../../live/live.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
@@ -45,8 +46,7 @@ export class Gifts {
   readonly #writer: GroupCommit<GiftOrder, GiftOutcome>;
   readonly #sweep: StreakSweep;
   readonly #boards: DataLoader<{ streamId: bigint; limit: number }, TopGifterRow[]>;
-  /** Sends under way by viewer and key: a second call with the same key joins or waits, so that no batch holds a key twice. */
-  readonly #underWay = new Map<string, { order: GiftOrder; outcome: Promise<GiftOutcome> }>();
+  readonly #inFlight = new InFlight<GiftOrder, GiftOutcome>(isSame);
 
   constructor(
     private readonly deps: { db: Database; live: Live; wallets: Wallets; log: Logger },
@@ -86,7 +86,9 @@ export class Gifts {
    * @throws {OverloadedError}
    */
   async send(actor: Actor, order: Omit<GiftOrder, 'viewerId'>): Promise<SentGift> {
-    const { outcome, joined } = await this.#submit({ viewerId: actor.id, ...order });
+    const full: GiftOrder = { viewerId: actor.id, ...order };
+    const identity = `${actor.id}:${order.idempotencyKey}`;
+    const { outcome, joined } = await this.#inFlight.run(identity, full, () => this.#writer.submit(full));
     switch (outcome.kind) {
       case 'SENT':
       case 'REPLAYED':
@@ -113,24 +115,6 @@ export class Gifts {
   async close(): Promise<void> {
     await this.#writer.close();
     await this.#sweep.close();
-  }
-
-  async #submit(order: GiftOrder): Promise<{ outcome: GiftOutcome; joined: boolean }> {
-    const identity = `${order.viewerId}:${order.idempotencyKey}`;
-    for (;;) {
-      const other = this.#underWay.get(identity);
-      if (!other) break;
-      if (isSame(other.order, order)) return { outcome: await other.outcome, joined: true };
-      // Another input under the same key: what becomes of the first decides whether this is a conflict.
-      await other.outcome.catch(() => undefined);
-    }
-    const outcome = this.#writer.submit(order);
-    this.#underWay.set(identity, { order, outcome });
-    try {
-      return { outcome: await outcome, joined: false };
-    } finally {
-      this.#underWay.delete(identity);
-    }
   }
 
   async #commit(batch: readonly GiftOrder[]): Promise<GiftOutcome[]> {

@@ -1,39 +1,50 @@
-/** Puts gifts into one batch of the group commit: they arrive while the batch before them waits for a lock that the test holds. */
+/** Puts calls into one batch of a group commit: they arrive while the batch before them waits for a lock that the test holds. */
 import type { Pool } from 'pg';
 import type { WsClient } from '../../support/client.ts';
-import { mutationDocument } from '../../support/documents.ts';
+import { type MutationName, mutationDocument } from '../../support/documents.ts';
 import type { Outcome, SendGiftSuccess } from '../../support/operations.ts';
 import type { Variables } from '../../support/wire.ts';
 import { rowOf } from './ids.ts';
 
-type SentGift = Outcome<SendGiftSuccess>;
-
 /** How often Postgres is asked whether somebody waits, before the test fails. */
 const LOOKS_MAX = 2_000;
 
-/**
- * Sends gifts over one socket, in order, so that all of them are in one batch.
- * @param opener a gift that is sent first, alone in its batch, and waits for the stream's lock meanwhile
- */
-export async function sendInOneBatch(
+/** Sends gifts over one socket, in order, so that all of them are in one batch. See {@link callInOneBatch}. */
+export function sendInOneBatch(
   pool: Pool,
   socket: WsClient,
   opener: Variables & { streamId: string },
   gifts: readonly Variables[],
-): Promise<{ opener: SentGift; outcomes: SentGift[] }> {
-  const send = async (input: Variables): Promise<SentGift> => {
-    const { data, errors } = await socket.query<{ sendGift: SentGift }>(mutationDocument('sendGift'), { input });
-    if (!data) throw new Error(`sendGift failed: ${JSON.stringify(errors)}`);
-    return data.sendGift;
+): Promise<{ opener: Outcome<SendGiftSuccess>; outcomes: Outcome<SendGiftSuccess>[] }> {
+  return callInOneBatch(pool, socket, 'sendGift', opener, gifts);
+}
+
+/**
+ * Calls a mutation again and again over one socket, in order, so that all calls are in one batch.
+ * @param opener the input of a call that is made first, alone in its batch, and waits for the stream's lock meanwhile
+ */
+export async function callInOneBatch<Success>(
+  pool: Pool,
+  socket: WsClient,
+  mutation: MutationName,
+  opener: Variables & { streamId: string },
+  inputs: readonly Variables[],
+): Promise<{ opener: Outcome<Success>; outcomes: Outcome<Success>[] }> {
+  const call = async (input: Variables): Promise<Outcome<Success>> => {
+    const { data, errors } = await socket.query<Record<string, Outcome<Success>>>(mutationDocument(mutation), {
+      input,
+    });
+    if (!data) throw new Error(`${mutation} failed: ${JSON.stringify(errors)}`);
+    return data[mutation]!;
   };
   const holder = await pool.connect();
   try {
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM live_log WHERE stream_id = $1 FOR UPDATE', [rowOf(opener.streamId)]);
-    const first = send(opener);
+    const first = call(opener);
     await somebodyWaits(pool);
-    const others = Promise.all(gifts.map(send));
-    // The socket is read in order: when this is answered, the gifts before it stand in the queue.
+    const others = Promise.all(inputs.map(call));
+    // The socket is read in order: when this is answered, the calls before it stand in the queue.
     await socket.query('{ gifts { id } }');
     await holder.query('COMMIT');
     return { opener: await first, outcomes: await others };
