@@ -1,4 +1,7 @@
 /** Requests that are no GraphQL request, over HTTP and over WebSocket. */
+import { once } from 'node:events';
+import { request as openRequest } from 'node:http';
+import { text as readAll } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import { LIVE_EVENTS, mutationDocument, STREAM_PULSE } from '../support/documents.ts';
 import type { Endpoint } from '../support/endpoint.ts';
@@ -42,6 +45,52 @@ test('a body beyond 64 KB that does not say its length is refused as well', asyn
   const reply = await expectNothingWritten(db.pool, () => send(server, init));
   expect(reply.status).toBe(413);
 });
+
+test('a body that comes in pieces, cut within a letter, is read as a whole', async ({ server, viewer, live }) => {
+  const query = chat(live.streamId).query;
+  const input = { streamId: live.streamId, text: 'وردة 🌹', idempotencyKey: 'pieces' };
+  const body = Buffer.from(JSON.stringify({ query, variables: { input } }));
+  const headers = { ...json, authorization: `Bearer ${viewer.token}` };
+  const request = openRequest(server.url, { method: 'POST', headers });
+  for (let at = 0; at < body.length; at += 7) request.write(body.subarray(at, at + 7));
+  request.end();
+  const [response] = await once(request, 'response');
+  const { data } = JSON.parse(await readAll(response));
+  expect(data.sendChatMessage.chatMessage.text).toBe('وردة 🌹');
+});
+
+test('a client that breaks off within its body is forgotten, and the next is served', async ({ server, db }) => {
+  const headers = { ...json, 'content-length': 100 };
+  const request = openRequest(server.url, { method: 'POST', headers, agent: false });
+  request.on('error', () => undefined); // we break it off ourselves
+  request.write('{"query":');
+  await once(request, 'socket').then(([socket]) => once(socket, 'connect'));
+  await expectNothingWritten(db.pool, async () => request.destroy());
+  expect(await send(server, { headers: json, body: '{"query":"{ gifts { id } }"}' })).toEqual({
+    status: 200,
+    errors: undefined,
+  });
+});
+
+test.for([
+  ['{ gifts'],
+  ['{ gift { nam } }'],
+  ['query ($n: Int!) { liveStreams(first: $n) { totalCount } }', { n: 'x' }],
+  ['query ($n: Int!) { liveStreams(first: $n) { totalCount } }'],
+  ['{ liveStreams(after: "garbage") { totalCount } }'],
+  ['{ gifts { name } node(id: "garbage") { id } }'],
+] as [string, Record<string, unknown>?][])(
+  'HTTP and WebSocket answer alike: %j',
+  async ([document, variables], { server }) => {
+    const shown = ({ data, errors }: { data: unknown; errors: readonly WireError[] | undefined }) => ({
+      data,
+      errors: errors?.map(({ extensions, ...error }) => ({ ...error, code: extensions?.code })),
+    });
+    const http = await server.http().request(document, variables);
+    expectClearErrors(http.errors);
+    expect(shown(await (await server.ws()).query(document, variables))).toEqual(shown(http));
+  },
+);
 
 test.for([
   'text/plain',

@@ -8,10 +8,15 @@ import {
   SignJWT,
 } from 'jose';
 import type { Logger } from 'pino';
+import { Lru } from '../../kernel/lru.ts';
 import { isStorable } from '../../kernel/text.ts';
 
 /** How long a demo token holds. */
 export const DEMO_TOKEN_TTL_S = 60 * 60;
+/** How long a token that held is taken at its word: a key that the provider withdraws counts for so much longer. */
+export const REMEMBER_MS_MAX = 30_000;
+/** Characters of tokens that are remembered. They have some hundred to a thousand each, and only those that held are. */
+const REMEMBERED_CHARACTERS_MAX = 8 * 1024 * 1024;
 const CLOCK_TOLERANCE_S = 5;
 const REQUIRED_CLAIMS = ['sub', 'exp'];
 const ASYMMETRIC_ALGORITHMS = [
@@ -51,7 +56,7 @@ export function createTokens(keys: TokenKeys, log: Logger): Tokens {
   const secret = 'secret' in keys ? new TextEncoder().encode(keys.secret) : undefined;
   const verify = secret ? verifierOfSecret(secret) : verifierOfJwks((keys as { jwksUrl: string }).jwksUrl);
   return {
-    check: async (token) => {
+    check: remember(async (token) => {
       try {
         const payload = await verify(token);
         return isText(payload.sub) ? { ok: true, claims: toClaims(payload) } : { ok: false, reason: 'invalid' };
@@ -64,7 +69,7 @@ export function createTokens(keys: TokenKeys, log: Logger): Tokens {
         }
         throw error;
       }
-    },
+    }),
     issue: async (subject) => {
       if (!secret) throw new Error('only a server that holds the secret can issue tokens');
       const expiresAt = new Date((Math.floor(Date.now() / 1000) + DEMO_TOKEN_TTL_S) * 1000);
@@ -76,6 +81,21 @@ export function createTokens(keys: TokenKeys, log: Logger): Tokens {
         .sign(secret);
       return { token, expiresAt };
     },
+  };
+}
+
+/** Checking a signature costs more CPU than most requests, and a client sends the same token with each of them. */
+function remember(check: Tokens['check']): Tokens['check'] {
+  const remembered = new Lru<{ check: TokenCheck; untilMs: number }>(REMEMBERED_CHARACTERS_MAX);
+  return async (token) => {
+    const known = remembered.get(token);
+    if (known && Date.now() < known.untilMs) return known.check;
+    const fresh = await check(token);
+    if (fresh.ok) {
+      const untilMs = Math.min(Date.now() + REMEMBER_MS_MAX, fresh.claims.expiresAt.getTime());
+      remembered.set(token, { check: fresh, untilMs }, token.length);
+    } else remembered.delete(token);
+    return fresh;
   };
 }
 

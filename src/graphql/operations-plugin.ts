@@ -1,0 +1,45 @@
+import { type DocumentNode, type ExecutionResult, GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { isPromise } from './execution/execute-plan.ts';
+import type { Operations } from './operations.ts';
+
+/** Makes Yoga parse, validate and execute with the operations that the WebSocket uses too. */
+export function useOperations(operations: Operations): Plugin {
+  const errorsOf = new WeakMap<DocumentNode, readonly GraphQLError[]>();
+  return {
+    onParse({ setParseFn }) {
+      setParseFn((source: string | { body: string }) => {
+        const { document, errors } = operations.read(typeof source === 'string' ? source : source.body);
+        if (!document) throw withHttp(errors[0]!);
+        errorsOf.set(document, errors);
+        return document;
+      });
+    },
+    onValidate({ params, setResult }) {
+      const errors = errorsOf.get(params.documentAST);
+      if (errors) setResult(errors.map((error) => withHttp(error)));
+    },
+    onExecute({ setExecuteFn }) {
+      setExecuteFn((args) => {
+        const result = operations.execute(args);
+        return isPromise(result) ? result.then(refused) : refused(result);
+      });
+    },
+  };
+}
+
+/** Variables that do not fit: nothing was executed, and the status says so. */
+function refused(result: ExecutionResult): ExecutionResult {
+  if (!result.errors || 'data' in result) return result;
+  return { errors: result.errors.map((error) => withHttp(error, { status: 400 })) };
+}
+
+/** A copy, for Yoga to note on it what status it asks for: a WebSocket has none. */
+function withHttp({ message, nodes, source, positions, extensions }: GraphQLError, http?: object): GraphQLError {
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    extensions: { ...extensions, ...(http && { http }) },
+  });
+}

@@ -1,0 +1,145 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationDefinitionNode,
+  type OperationTypeNode,
+  parse,
+  validate,
+} from 'graphql';
+import { Lru } from '../kernel/lru.ts';
+import { executePlan, isPromise, type MaybePromise } from './execution/execute-plan.ts';
+import { planOf } from './execution/plan.ts';
+
+/**
+ * Characters of query text that are kept parsed, over all documents. Ordinary ones take about 60 bytes of memory for each, the
+ * worst that fit the schema about 350; so it is the text that is bounded, and a million different documents change nothing.
+ */
+const CACHED_CHARACTERS_MAX = 256 * 1024;
+/** A longer document is read for every request: hand-written ones are far shorter, and one must not push out all others. */
+export const CACHED_DOCUMENT_CHARACTERS_MAX = 16 * 1024;
+/** What a document takes however short it is, in characters. */
+const DOCUMENT_OVERHEAD_CHARACTERS = 64;
+
+/** What one execution brings. */
+export type ExecutionInput = {
+  contextValue?: unknown;
+  variableValues?: { readonly [name: string]: unknown } | null | undefined;
+  rootValue?: unknown;
+};
+
+/** An operation that can be executed any number of times. */
+export type PreparedOperation = {
+  errors?: undefined;
+  kind: OperationTypeNode;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  /** Executes a query or mutation; of a subscription, the selection for one event, which is the root value. Errors are masked. */
+  execute: (input: ExecutionInput) => MaybePromise<ExecutionResult>;
+};
+
+/** A text that is no GraphQL, does not fit the schema, or has no such operation. */
+export type RefusedOperation = { errors: readonly GraphQLError[] };
+
+/** A text as far as it could be read: the document, unless the syntax is wrong, and what is wrong. */
+export type ReadDocument = { document: DocumentNode | undefined; errors: readonly GraphQLError[] };
+
+/** Parses, validates and executes; HTTP and WebSocket share one. */
+export type Operations = {
+  /** Parses and validates a text, or remembers. */
+  read: (text: string) => ReadDocument;
+  /** The operation of the text with this name; without a name, the only one. */
+  prepare: (text: string, operationName?: string | null) => PreparedOperation | RefusedOperation;
+  /** Executes an operation of a document that is valid, whoever parsed it. Errors are masked. */
+  execute: (args: Omit<ExecutionArgs, 'schema'>) => MaybePromise<ExecutionResult>;
+};
+
+/** @param options.maskError what a client may see of an error; hears of every error once */
+export function createOperations(options: { schema: GraphQLSchema; maskError: (error: unknown) => Error }): Operations {
+  const { schema } = options;
+  const read = createReader(schema);
+  /** By document, then by operation name. Goes with the document. */
+  const prepared = new WeakMap<DocumentNode, Map<string | null, PreparedOperation>>();
+
+  const prepareDocument = (document: DocumentNode, name: string | null): PreparedOperation | undefined => {
+    const ofDocument = prepared.get(document) ?? new Map<string | null, PreparedOperation>();
+    prepared.set(document, ofDocument);
+    const known = ofDocument.get(name);
+    if (known) return known;
+    const operation = getOperationAST(document, name);
+    if (!operation) return undefined;
+    const fresh = prepareOperation(options, document, operation);
+    ofDocument.set(name, fresh);
+    return fresh;
+  };
+  const prepare = (text: string, name: string | null = null) => {
+    const { document, errors } = read(text);
+    if (!document || errors.length > 0) return { errors };
+    return prepareDocument(document, name) ?? { errors: [noSuchOperation()] };
+  };
+  return {
+    read,
+    prepare,
+    execute: (args) =>
+      prepareDocument(args.document, args.operationName ?? null)?.execute(args) ?? { errors: [noSuchOperation()] },
+  };
+}
+
+function prepareOperation(
+  { schema, maskError }: { schema: GraphQLSchema; maskError: (error: unknown) => Error },
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): PreparedOperation {
+  const masked = (result: ExecutionResult): ExecutionResult =>
+    result.errors ? { ...result, errors: result.errors.map((error) => maskError(error) as GraphQLError) } : result;
+  const plan = planOf(schema, document, operation);
+  const operationName = operation.name?.value;
+  return {
+    kind: operation.operation,
+    document,
+    operation,
+    execute: (input) => {
+      const result = plan ? executePlan(plan, input) : execute({ ...input, schema, document, operationName });
+      return isPromise(result) ? result.then(masked) : masked(result);
+    },
+  };
+}
+
+function createReader(schema: GraphQLSchema): (text: string) => ReadDocument {
+  const cache = new Lru<ReadDocument>(CACHED_CHARACTERS_MAX);
+  return (text) => {
+    const known = cache.get(text);
+    if (known) return known;
+    const fresh = readDocument(schema, text);
+    // What is refused is not kept: a hundred errors outweigh their text.
+    if (fresh.errors.length === 0 && text.length <= CACHED_DOCUMENT_CHARACTERS_MAX) {
+      cache.set(text, fresh, text.length + DOCUMENT_OVERHEAD_CHARACTERS);
+    }
+    return fresh;
+  };
+}
+
+function readDocument(schema: GraphQLSchema, text: string): ReadDocument {
+  try {
+    const document = parse(text);
+    const errors = validate(schema, document).map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
+    return { document, errors };
+  } catch (error) {
+    // The parser and some rules call themselves for every level of the document, and the stack ends somewhere.
+    const refusal = error instanceof RangeError ? new GraphQLError('The document is nested too deeply.') : error;
+    if (!(refusal instanceof GraphQLError)) throw error;
+    return { document: undefined, errors: [withCode(refusal, 'GRAPHQL_PARSE_FAILED')] };
+  }
+}
+
+function withCode({ message, nodes, source, positions }: GraphQLError, code: string): GraphQLError {
+  return new GraphQLError(message, { nodes, source, positions, extensions: { code } });
+}
+
+function noSuchOperation(): GraphQLError {
+  return new GraphQLError('Unable to identify operation');
+}
