@@ -10,21 +10,33 @@ const POLL_LIMIT_MS = 15_000;
 /** Test files at once: each may run a server of its own, so more than this only makes them wait for each other. */
 const WORKERS = 2;
 
+const resolve = {
+  // Node takes graphql's `main`, Vite its `module`: without this, tests and libraries would hold two copies of it.
+  alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }],
+};
+const limits = {
+  environment: 'node' as const,
+  pool: 'forks' as const,
+  testTimeout: TEST_LIMIT_MS,
+  hookTimeout: HOOK_LIMIT_MS,
+  expect: { poll: { timeout: POLL_LIMIT_MS } },
+};
+
 export default defineConfig({
-  resolve: {
-    // Node takes graphql's `main`, Vite its `module`: without this, tests and libraries would hold two copies of it.
-    alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }],
-  },
+  resolve,
   test: {
-    include: ['test/**/*.test.ts'],
-    environment: 'node',
-    pool: 'forks',
     maxWorkers: WORKERS,
-    testTimeout: TEST_LIMIT_MS,
-    hookTimeout: HOOK_LIMIT_MS,
     teardownTimeout: HOOK_LIMIT_MS,
-    expect: { poll: { timeout: POLL_LIMIT_MS } },
+    // Here and not in the projects: it runs once, and both use what it starts.
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/reporter.ts'],
+    projects: [
+      { resolve, test: { ...limits, name: 'all', include: ['test/**/*.test.ts'] } },
+      {
+        resolve,
+        // What viewers receive must not depend on whether they share an execution.
+        test: { ...limits, name: 'alone', include: ['test/realtime/**/*.test.ts'], env: { TEST_FAN_OUT: 'alone' } },
+      },
+    ],
   },
 });

@@ -25,6 +25,8 @@ export type Config = {
   auth: AuthConfig;
   /** Whether simulated viewers keep the demo streams alive. */
   simulate: boolean;
+  /** How subscriptions are delivered. */
+  fanOut: { shared: boolean; windowMs: number };
   logLevel: LogLevel;
 };
 
@@ -43,6 +45,9 @@ const PORT_DEFAULT = 4000;
 const PORT_MAX = 65_535;
 const JWT_SECRET_CHARS_MIN = 32;
 const SHOWN_CHARS_MAX = 40;
+const FLUSH_WINDOW_MS_DEFAULT = 20;
+/** A viewer sees an event later by the window at the most. */
+const FLUSH_WINDOW_MS_MAX = 1_000;
 
 /** Reads single variables; collects what is wrong with them. */
 type Reader = { get(name: string): string | undefined; problem(line: string): void };
@@ -67,7 +72,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
-    simulate: readSimulate(reader) ?? demo,
+    simulate: readSwitch(reader, 'SIMULATE') ?? demo,
+    fanOut: {
+      shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
+      windowMs: readFlushWindow(reader),
+    },
     logLevel: readLogLevel(reader),
   };
   if (problems.length > 0) throw new ConfigError(problems);
@@ -135,11 +144,19 @@ function readUrl(
   return undefined;
 }
 
-function readSimulate(reader: Reader): boolean | undefined {
-  const text = reader.get('SIMULATE');
+function readSwitch(reader: Reader, name: string): boolean | undefined {
+  const text = reader.get(name);
   if (text === undefined) return undefined;
-  if (text !== 'on' && text !== 'off') reader.problem(`SIMULATE is ${shown(text)}: set it to on or off`);
+  if (text !== 'on' && text !== 'off') reader.problem(`${name} is ${shown(text)}: set it to on or off`);
   return text === 'on';
+}
+
+function readFlushWindow(reader: Reader): number {
+  const text = reader.get('FLUSH_WINDOW_MS') ?? String(FLUSH_WINDOW_MS_DEFAULT);
+  const windowMs = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (windowMs <= FLUSH_WINDOW_MS_MAX) return windowMs;
+  reader.problem(`FLUSH_WINDOW_MS is ${shown(text)}: set it to a whole number from 0 to ${FLUSH_WINDOW_MS_MAX}`);
+  return FLUSH_WINDOW_MS_DEFAULT;
 }
 
 function readLogLevel(reader: Reader): LogLevel {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import type { GraphQLSockets } from './graphql/websocket.ts';
+import type { SocketTransport } from './graphql/socket-transport.ts';
 import type { GraphQLServer } from './graphql/yoga.ts';
 
 /** How long requests under way may take to end when the server drains. */
@@ -21,7 +21,7 @@ export type HttpServer = {
 type Deps = {
   yoga: GraphQLServer;
   isEventStream: (res: ServerResponse) => boolean;
-  sockets: GraphQLSockets;
+  sockets: SocketTransport;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   /** Whether Postgres answers. */

@@ -25,29 +25,32 @@ export function abortable<T>(
 }
 
 /** Passes on what `map` makes of each item; `undefined` is left out. Cancels the source when it is cancelled. */
-export function mapIterator<T, R>(
-  source: AsyncIterableIterator<T>,
-  map: (item: T) => R | undefined,
-): AsyncIterableIterator<R> {
-  return {
-    async next() {
-      for (;;) {
-        const result = await source.next();
-        if (result.done) return { done: true, value: undefined };
-        const value = map(result.value);
-        if (value !== undefined) return { done: false, value };
-      }
-    },
-    async return() {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    async throw(error: unknown) {
-      await source.return?.();
-      throw error;
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+export class MappedIterator<T, R> implements AsyncIterableIterator<R> {
+  constructor(
+    readonly source: AsyncIterableIterator<T>,
+    readonly map: (item: T) => R | undefined | Promise<R | undefined>,
+  ) {}
+
+  async next(): Promise<IteratorResult<R, undefined>> {
+    for (;;) {
+      const result = await this.source.next();
+      if (result.done) return { done: true, value: undefined };
+      const value = await this.map(result.value);
+      if (value !== undefined) return { done: false, value };
+    }
+  }
+
+  async return(): Promise<IteratorResult<R, undefined>> {
+    await this.source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<R, undefined>> {
+    await this.source.return?.();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert } from '../kernel/assert.ts';
 import { Wake } from '../kernel/wake.ts';
-import type { LiveEvent } from './live-event.ts';
+import { type LiveEvent, RESYNC_REQUIRED } from './live-event.ts';
+import type { Source } from './source.ts';
 
 /** Whoever reads a feed at its own pace. */
 export type FeedReader = {
@@ -20,13 +21,17 @@ export type ReadPage = (afterSeq: bigint, limit: number) => Promise<LiveEvent[]>
  * The live end of one stream's log in this process, shared by all its watchers (docs/feed-protocol.md, "The feed").
  * Invariant: the ring holds the last events up to `head`, contiguous; `head` never goes back.
  */
-export class Feed {
+export class Feed implements Source<LiveEvent> {
   /** Wakes the watchers that have read everything. */
   readonly wake = new Wake();
   readonly readers = new Set<FeedReader>();
+  /** Called after each append. Must not throw. */
+  readonly listeners = new Set<() => void>();
   /** Whether the bus brought anything since the last poll. */
   heard = false;
   readonly #slots: LiveEvent[] = [];
+  /** Pages of the past that are being read now, by their first seq: who asks for the same one meanwhile shares it. */
+  readonly #pages = new Map<bigint, Promise<readonly LiveEvent[]>>();
   #head: bigint;
   #held = 0;
   #catchingUp: Promise<void> | undefined;
@@ -46,10 +51,48 @@ export class Feed {
     return this.#head;
   }
 
+  /** The lowest seq in the ring; `head` + 1 while it is empty. */
+  get first(): bigint {
+    return this.#head - BigInt(this.#held) + 1n;
+  }
+
+  /** What stands in for pruned history depends on where a reader was. */
+  isSame(event: LiveEvent): boolean {
+    return event.type !== RESYNC_REQUIRED;
+  }
+
   /** The event with this seq, if the ring still holds it. */
   at(seq: bigint): LiveEvent | undefined {
-    if (seq > this.#head || seq <= this.#head - BigInt(this.#held)) return undefined;
+    if (seq > this.#head || seq < this.first) return undefined;
     return this.#slots[Number(seq % BigInt(this.options.ringSize))];
+  }
+
+  /**
+   * Reads a page of the past from Postgres, from `seq` on, which is not beyond the head; at least one event. Where history
+   * was pruned, the first event stands in for what is missing.
+   */
+  past(seq: bigint): Promise<readonly LiveEvent[]> {
+    let page = this.#pages.get(seq);
+    if (!page) {
+      page = this.#readPast(seq).finally(() => this.#pages.delete(seq));
+      this.#pages.set(seq, page);
+    }
+    return page;
+  }
+
+  async #readPast(seq: bigint): Promise<LiveEvent[]> {
+    const { head } = this; // of before the read: what is written meanwhile is not pruned
+    const page = await this.options.readPage(seq - 1n, this.options.pageSize);
+    const resumesAt = page[0]?.seq ?? head + 1n;
+    if (resumesAt === seq) return page;
+    const missing: LiveEvent = {
+      streamId: this.streamId,
+      seq: resumesAt - 1n,
+      type: RESYNC_REQUIRED,
+      occurredAt: page[0]?.occurredAt ?? new Date(),
+      payload: { missedFrom: Number(seq), resumesAt: Number(resumesAt) },
+    };
+    return [missing, ...page];
   }
 
   /**
@@ -99,10 +142,11 @@ export class Feed {
       this.#slots[Number(event.seq % BigInt(this.options.ringSize))] = event;
       this.#held = Math.min(this.#held + 1, this.options.ringSize);
     }
-    const first = this.#head - BigInt(this.#held) + 1n;
+    const { first } = this;
     for (const reader of this.readers) {
       if (reader.isLive && reader.nextSeq < first) reader.lap();
     }
+    for (const listener of this.listeners) listener();
     this.wake.wakeAll();
   }
 }

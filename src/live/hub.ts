@@ -6,7 +6,7 @@ import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
 import { Feed } from './feed.ts';
-import { decodeEvents, type LiveEvent } from './live-event.ts';
+import { decodeEvents } from './live-event.ts';
 import { readEvents, readHead, readHeads } from './live-log.ts';
 import { Watcher } from './watcher.ts';
 
@@ -16,6 +16,8 @@ export const RING_SIZE = 4_096;
 export const POLL_INTERVAL_MS = 1_000;
 /** Events read from Postgres at a time. */
 export const PAGE_SIZE = 500;
+/** Events of the past that a feed reads into its ring when it is opened; less than a page, so that one read is enough. */
+const PRELOAD = 400n;
 
 /** The hub's named limits, with the values that tests override. */
 export type HubLimits = { ringSize: number; pollIntervalMs: number; pageSize: number };
@@ -31,7 +33,7 @@ export type WatchOptions = {
 };
 
 /** What a watcher delivers, and the epoch that its cursors carry. */
-export type Watch = { epoch: string; events: AsyncIterableIterator<LiveEvent> };
+export type Watch = { epoch: string; events: Watcher };
 
 type OpenFeed = { feed: Feed; close: () => Promise<void> };
 type FeedEntry = { opening: Promise<OpenFeed>; feed?: Feed; watchers: number };
@@ -65,8 +67,6 @@ export class Hub {
       const afterSeq = await this.#startOf(feed, options.after);
       const events = new Watcher(feed, {
         afterSeq,
-        pageSize: this.limits.pageSize,
-        readPage: this.#pageReader(streamId),
         onLapped: options.onLapped,
         onEnded: () => {
           this.#release(streamId, entry);
@@ -127,19 +127,24 @@ export class Hub {
       });
   }
 
-  /** Bus first, Postgres second: what is committed in between is heard, and what was heard early is caught up. */
+  /**
+   * Bus first, Postgres second: what was committed before is read, and what is committed afterwards is heard. The feed begins
+   * somewhat in the past: those who reconnect after a restart, all at once, then find what they missed in memory.
+   */
   async #open(streamId: bigint): Promise<OpenFeed> {
     let feed: Feed | undefined;
-    let heardEarly = false;
     const close = await this.deps.bus.subscribe(channels.stream(streamId), (message) => {
       if (feed) this.#guard(feed, feed.receive(decodeEvents(streamId, message)));
-      else heardEarly = true;
     });
     try {
       const head = await readHead(this.deps.db.pool, streamId);
       if (!head) throw new NotFoundError('stream');
-      feed = new Feed(streamId, head.epoch, head.lastSeq, { ...this.limits, readPage: this.#pageReader(streamId) });
-      if (heardEarly) await feed.catchUp();
+      const before = head.lastSeq > PRELOAD ? head.lastSeq - PRELOAD : 0n;
+      feed = new Feed(streamId, head.epoch, before, {
+        ...this.limits,
+        readPage: (afterSeq, limit) => readEvents(this.deps.db.pool, streamId, afterSeq, limit),
+      });
+      await feed.catchUp();
       return { feed, close };
     } catch (error) {
       await close();
@@ -176,9 +181,5 @@ export class Hub {
         'filling a gap failed; the next poll tries again',
       );
     });
-  }
-
-  #pageReader(streamId: bigint) {
-    return (afterSeq: bigint, limit: number) => readEvents(this.deps.db.pool, streamId, afterSeq, limit);
   }
 }

@@ -1,6 +1,6 @@
 /** Tokens of an identity provider, on a server that is no demo. Its schema is another, so it needs a process of its own. */
 import { expect } from 'vitest';
-import { LIVE_EVENTS, WALLET_UPDATES } from '../support/documents.ts';
+import { LIVE_EVENTS, mutationDocument, WALLET_UPDATES } from '../support/documents.ts';
 import type { Endpoint } from '../support/endpoint.ts';
 import { freshHandle, type LiveEventEdge, mutate, query, sendChatMessage } from '../support/operations.ts';
 import { expectClearErrors } from './support/clear-errors.ts';
@@ -225,6 +225,25 @@ test('a token that one operation brings along ends the socket too when it expire
     payload: { data: { walletUpdates: {} } },
   });
   expect(await socket.messages.untilClosed()).toMatchObject({ code: 4403 });
+});
+
+test('an expired token ends one member of a group of watchers, the others watch on', async ({ server }) => {
+  const creator = await signToken({ sub: freshHandle('creator') });
+  const started = await server
+    .http(creator)
+    .request<{ startStream: { stream: { id: string } } }>(mutationDocument('startStream'), {
+      input: { title: 'Live' },
+    });
+  const streamId = started.data!.startStream.stream.id;
+  const lasting = await server.ws();
+  const expiring = await server.ws({ token: await signToken({ sub: freshHandle(), exp: nowS() + 2 }) });
+  const [stays, ends] = [lasting, expiring].map((socket) => socket.subscribe(LIVE_EVENTS, { streamId, after: '' }));
+  await Promise.all([stays!.next(), ends!.next()]);
+  expect((await ends!.untilClosed()).code).toBe(4403);
+  const said = { streamId, text: 'Still here?', idempotencyKey: 'still here' };
+  await server.http(creator).request(mutationDocument('sendChatMessage'), { input: said });
+  expect(await stays!.next()).toMatchObject({ liveEvents: { node: { seq: 2, text: 'Still here?' } } });
+  expect(ends!.received).toHaveLength(1);
 });
 
 test('a token that the demo would accept does not hold here', async ({ server }) => {

@@ -1,6 +1,7 @@
 /** graphql-transport-ws, message by message: what one operation does wrong is never the others' problem. */
 import { expect } from 'vitest';
-import { MESSAGE_SIZE_MAX, OPERATIONS_PER_SOCKET_MAX } from '../../src/graphql/websocket.ts';
+import { MESSAGE_SIZE_MAX } from '../../src/graphql/socket-transport.ts';
+import { OPERATIONS_PER_SOCKET_MAX } from '../../src/graphql/websocket.ts';
 import { FeedError } from '../support/feed.ts';
 import { test } from '../support/fixtures.ts';
 import type { RawSocket, WireMessage } from '../support/raw-socket.ts';

@@ -15,6 +15,9 @@ export type TestAppOptions = {
   overrides?: AppOverrides | undefined;
 };
 
+/** How subscriptions are delivered; TEST_FAN_OUT=alone executes each by itself. */
+export const FAN_OUT = { shared: process.env.TEST_FAN_OUT !== 'alone', windowMs: 20 };
+
 /** How much servers log. TEST_LOG_LEVEL=debug shows what they say. */
 export const LOG_LEVEL = (process.env.TEST_LOG_LEVEL ?? 'silent') as LogLevel;
 
@@ -29,6 +32,7 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     dataDir,
     auth: { mode: 'demo' },
     simulate: false,
+    fanOut: FAN_OUT,
     logLevel: LOG_LEVEL,
     ...options.config,
   };

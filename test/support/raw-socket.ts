@@ -19,6 +19,8 @@ export type RawSocketOptions = {
 export type RawSocket = {
   /** Every message of the server in order. Ends with the socket's close code. */
   messages: Feed<WireMessage>;
+  /** The same, as the bytes came. */
+  texts: readonly string[];
   /** Sends a message, or any text or bytes as they are. */
   send(message: WireMessage | string | Buffer): void;
   /** Sends connection_init and awaits the acknowledgement. */
@@ -41,7 +43,11 @@ export async function rawSocket(url: string, options: RawSocketOptions = {}): Pr
     headers: options.headers,
   });
   const messages = new Feed<WireMessage>(`the raw socket to ${url}`, () => socket.close(1000));
-  socket.on('message', (data) => messages.push(JSON.parse(data.toString()) as WireMessage));
+  const texts: string[] = [];
+  socket.on('message', (data) => {
+    texts.push(data.toString());
+    messages.push(JSON.parse(data.toString()) as WireMessage);
+  });
   socket.on('close', (code, reason) => messages.end({ code, reason: reason.toString() }));
   await within(
     `connecting to ${url}`,
@@ -58,6 +64,7 @@ export async function rawSocket(url: string, options: RawSocketOptions = {}): Pr
     socket.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message));
   return {
     messages,
+    texts,
     send,
     init: (payload) => {
       send({ type: 'connection_init', payload });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
-import { LOG_LEVEL } from './app.ts';
+import { FAN_OUT, LOG_LEVEL } from './app.ts';
 import { connectTo, type Endpoint, redisUrl } from './endpoint.ts';
 import { type Exit, exited, stopChild } from './exit.ts';
 import { within } from './feed.ts';
@@ -54,6 +54,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     HOST: '127.0.0.1',
     DATA_DIR: options.dataDir ?? ownDataDir ?? inject('dataDir'),
     SIMULATE: 'off',
+    SHARED_FAN_OUT: FAN_OUT.shared ? 'on' : 'off',
     LOG_LEVEL,
     ...(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {}),
     ...(url ? { REDIS_URL: url } : {}),

@@ -26,12 +26,16 @@ describe('what holds without settings', () => {
       dataDir: resolve('.data'),
       auth: { mode: 'demo' },
       simulate: true,
+      fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
     });
   });
 
   test('an empty variable counts as unset', () => {
-    const names = 'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL SIMULATE LOG_LEVEL'.split(' ');
+    const names =
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL SIMULATE LOG_LEVEL SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
+        ' ',
+      );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
   });
 
@@ -51,6 +55,8 @@ describe('settings', () => {
       DATA_DIR: '/var/lib/hadiya',
       JWKS_URL: 'https://id.example.com/keys',
       SIMULATE: 'on',
+      SHARED_FAN_OUT: 'off',
+      FLUSH_WINDOW_MS: '0',
       LOG_LEVEL: 'silent',
     });
     expect(config).toEqual({
@@ -61,6 +67,7 @@ describe('settings', () => {
       dataDir: '/var/lib/hadiya',
       auth: { mode: 'jwks', url: 'https://id.example.com/keys' },
       simulate: true,
+      fanOut: { shared: false, windowMs: 0 },
       logLevel: 'silent',
     });
   });
@@ -85,6 +92,10 @@ describe('settings', () => {
 describe('wrong settings', () => {
   test.each([
     ['PORT', 'http'],
+    ['SHARED_FAN_OUT', 'yes'],
+    ['FLUSH_WINDOW_MS', '-1'],
+    ['FLUSH_WINDOW_MS', '1001'],
+    ['FLUSH_WINDOW_MS', '0.5'],
     ['PORT', '-1'],
     ['PORT', '65536'],
     ['PORT', '80.5'],

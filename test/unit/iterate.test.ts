@@ -1,6 +1,6 @@
 /** Async iterators that can be cancelled while they wait. */
 import { expect, test } from 'vitest';
-import { abortable, mapIterator } from '../../src/kernel/iterate.ts';
+import { abortable, MappedIterator } from '../../src/kernel/iterate.ts';
 import { Wake } from '../../src/kernel/wake.ts';
 
 /** Counts up, one number a wake. */
@@ -79,7 +79,7 @@ test('a wake that nobody waits for is not remembered, and an aborted wait leaves
 });
 
 test('mapping leaves out what is undefined, and keeps the order', async () => {
-  const odd = mapIterator(from([1, 2, 3, 4, 5]), (n) => (n % 2 ? n * 10 : undefined));
+  const odd = new MappedIterator(from([1, 2, 3, 4, 5]), (n) => (n % 2 ? n * 10 : undefined));
   const items: number[] = [];
   for await (const item of odd) items.push(item);
   expect(items).toEqual([10, 30, 50]);
@@ -87,7 +87,7 @@ test('mapping leaves out what is undefined, and keeps the order', async () => {
 
 test('mapping passes cancellation on to the source', async () => {
   const { numbers, life } = counter();
-  const mapped = mapIterator(numbers, (n) => (n > 1 ? n : undefined));
+  const mapped = new MappedIterator(numbers, (n) => (n > 1 ? n : undefined));
   const pending = mapped.next();
   await mapped.return?.();
   expect(await pending).toEqual({ done: true, value: undefined });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Feed } from '../../src/live/feed.ts';
 import type { LiveEvent } from '../../src/live/live-event.ts';
 import { Watcher } from '../../src/live/watcher.ts';
-import { events, type MemoryLog, testLog } from '../realtime/support/memory-log.ts';
+import { events, testLog } from '../realtime/support/memory-log.ts';
 
 const RING_SIZE = 4;
 const PAGE_SIZE = 3;
@@ -25,12 +25,10 @@ function stream(head: number) {
   return { log, feed, write };
 }
 
-function watcherOf({ feed, log }: { feed: Feed; log: MemoryLog }, afterSeq: number) {
+function watcherOf({ feed }: { feed: Feed }, afterSeq: number) {
   const ends: string[] = [];
   const watcher = new Watcher(feed, {
     afterSeq: BigInt(afterSeq),
-    pageSize: PAGE_SIZE,
-    readPage: log.readPage,
     onLapped: () => ends.push('lapped'),
     onEnded: () => ends.push('ended'),
   });

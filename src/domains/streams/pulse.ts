@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { abortable } from '../../kernel/iterate.ts';
 import { Wake } from '../../kernel/wake.ts';
 import type { LatestValues } from '../../live/latest.ts';
 import type { Presence } from '../../live/presence.ts';
+import { type Source, SourceReader } from '../../live/source.ts';
 
 /** How often a pulse is delivered at the most. */
 export const PULSE_INTERVAL_MS = 1_000;
@@ -12,13 +12,85 @@ export type PulseValue = { viewers: number; likes: number };
 /** The likes of a stream as they travel; the total grows, so it is its own version. */
 export type LikesValue = { version: number };
 
+/** What the pulses are made of. */
+type Deps = {
+  presence: Presence;
+  likes: LatestValues<LikesValue>;
+  /** Reads the likes of a stream from Postgres. */
+  readLikes: (streamId: bigint) => Promise<number>;
+  log: Logger;
+};
+
+/** The pulse of one stream: a source whose newest value is all that can be read. */
+class Pulse implements Source<PulseValue> {
+  readonly wake = new Wake();
+  readonly listeners = new Set<() => void>();
+  readers = 0;
+  /** The number of the value. */
+  head = 0n;
+  #value: PulseValue = { viewers: 0, likes: 0 };
+
+  get first(): bigint {
+    return this.head;
+  }
+
+  at(seq: bigint): PulseValue | undefined {
+    return seq === this.head ? this.#value : undefined;
+  }
+
+  isSame(): boolean {
+    return true;
+  }
+
+  set(value: PulseValue): void {
+    if (value.viewers === this.#value.viewers && value.likes === this.#value.likes) return;
+    this.#value = value;
+    this.head++;
+    for (const listener of this.listeners) listener();
+    this.wake.wakeAll();
+  }
+}
+
+/** One viewer's place in a pulse: the value now, and then each newer one that it gets to. */
+class PulseReader extends SourceReader<PulseValue> {
+  nextSeq: bigint;
+  #ended = false;
+  readonly #waiting = new AbortController();
+
+  constructor(
+    readonly source: Pulse,
+    private readonly onEnded: () => void,
+  ) {
+    super();
+    this.nextSeq = source.head;
+  }
+
+  async next(): Promise<IteratorResult<PulseValue, undefined>> {
+    while (!this.#ended && this.nextSeq > this.source.head) await this.source.wake.wait(this.#waiting.signal);
+    if (this.#ended) return { done: true, value: undefined };
+    this.nextSeq = this.source.head + 1n;
+    return { done: false, value: this.source.at(this.source.head)! };
+  }
+
+  async return(): Promise<IteratorResult<PulseValue, undefined>> {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#waiting.abort();
+      this.onEnded();
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** Nobody is too slow for the newest value. */
+  lap(): void {
+    void this.return();
+  }
+}
+
 type Watched = {
+  pulse: Pulse;
   likes: number;
-  pulse: PulseValue;
-  revision: number;
-  wake: Wake;
-  watchers: number;
-  /** Settles when the first pulse is known. */
+  /** Settles when the first value is known. */
   ready: Promise<void>;
   stop: () => void;
 };
@@ -29,13 +101,7 @@ export class Pulses {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly deps: {
-      presence: Presence;
-      likes: LatestValues<LikesValue>;
-      /** Reads the likes of a stream from Postgres. */
-      readLikes: (streamId: bigint) => Promise<number>;
-      log: Logger;
-    },
+    private readonly deps: Deps,
     intervalMs: number = PULSE_INTERVAL_MS,
   ) {
     this.#timer = setInterval(() => {
@@ -45,8 +111,16 @@ export class Pulses {
   }
 
   /** The pulse now, and then each change, one an interval at the most. */
-  watch(streamId: bigint): AsyncIterableIterator<PulseValue> {
-    return abortable((signal) => this.#follow(streamId, signal));
+  async watch(streamId: bigint): Promise<SourceReader<PulseValue>> {
+    const watched = this.#watched.get(streamId) ?? this.#begin(streamId);
+    watched.pulse.readers++;
+    try {
+      await watched.ready;
+      return new PulseReader(watched.pulse, () => this.#release(streamId, watched));
+    } catch (error) {
+      this.#release(streamId, watched);
+      throw error;
+    }
   }
 
   /** Stops the tick. Watchers are ended by closing their transports. */
@@ -54,37 +128,11 @@ export class Pulses {
     clearInterval(this.#timer);
   }
 
-  async *#follow(streamId: bigint, signal: AbortSignal): AsyncGenerator<PulseValue, void, undefined> {
-    const watched = this.#watched.get(streamId) ?? this.#begin(streamId);
-    watched.watchers++;
-    try {
-      await watched.ready;
-      let delivered = -1;
-      while (!signal.aborted) {
-        if (watched.revision > delivered) {
-          delivered = watched.revision;
-          yield watched.pulse;
-        } else {
-          await watched.wake.wait(signal);
-        }
-      }
-    } finally {
-      watched.watchers--;
-      if (watched.watchers === 0) {
-        this.#watched.delete(streamId);
-        watched.stop();
-      }
-    }
-  }
-
   #begin(streamId: bigint): Watched {
     const newer = this.deps.likes.watch(streamId);
     const watched: Watched = {
+      pulse: new Pulse(),
       likes: 0,
-      pulse: { viewers: 0, likes: 0 },
-      revision: 0,
-      wake: new Wake(),
-      watchers: 0,
       ready: this.deps.readLikes(streamId).then((likes) => {
         watched.likes = Math.max(watched.likes, likes);
         this.#refresh(streamId, watched);
@@ -101,15 +149,18 @@ export class Pulses {
     return watched;
   }
 
+  #release(streamId: bigint, watched: Watched): void {
+    watched.pulse.readers--;
+    if (watched.pulse.readers > 0) return;
+    if (this.#watched.get(streamId) === watched) this.#watched.delete(streamId);
+    watched.stop();
+  }
+
   async #keepUp(newer: AsyncIterable<LikesValue>, watched: Watched): Promise<void> {
     for await (const { version } of newer) watched.likes = Math.max(watched.likes, version);
   }
 
-  #refresh(streamId: bigint, watched: Watched): void {
-    const pulse = { viewers: this.deps.presence.viewers(streamId), likes: watched.likes };
-    if (pulse.viewers === watched.pulse.viewers && pulse.likes === watched.pulse.likes) return;
-    watched.pulse = pulse;
-    watched.revision++;
-    watched.wake.wakeAll();
+  #refresh(streamId: bigint, { pulse, likes }: Watched): void {
+    pulse.set({ viewers: this.deps.presence.viewers(streamId), likes });
   }
 }

@@ -1,0 +1,131 @@
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, type GraphQLError } from 'graphql';
+import { MappedIterator } from '../../kernel/iterate.ts';
+import { type Source, SourceReader } from '../../live/source.ts';
+import type { Context } from '../context.ts';
+import { Group, type Respond } from './group.ts';
+import { SharedResponse } from './response.ts';
+import { Results, SharedResults } from './results.ts';
+import { sharingKey } from './sharing.ts';
+import { SocketMember } from './socket-member.ts';
+import type { SocketWriter } from './socket-writer.ts';
+
+/** How subscriptions are delivered. */
+export type FanOutOptions = {
+  /** Whether viewers who ask the same share one execution; off, each subscription is executed by itself. */
+  shared: boolean;
+  /** How long the messages of a group may gather before they are written, in milliseconds; 0 writes each event at once. */
+  windowMs: number;
+};
+
+/** What the fan-out needs of GraphQL. Errors in what these return are masked already. */
+export type Executor = {
+  /** Executes the selection of one event: `rootValue` is the event. */
+  executeEvent: (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
+  /** What the client may see of an error. */
+  mask: (error: unknown) => GraphQLError;
+};
+
+type Shared = { group: Group; reader: SourceReader<unknown> };
+
+/** Starts subscriptions, and finds those that can share their execution (docs/feed-protocol.md, "The fan-out"). */
+export class FanOut {
+  readonly #groups = new WeakMap<Source<unknown>, Map<string, Group>>();
+  /** Events that were executed so far, for a group or for one viewer. */
+  executed = 0;
+
+  constructor(
+    private readonly executor: Executor,
+    private readonly options: FanOutOptions,
+  ) {}
+
+  /**
+   * Subscribes a viewer whose `next` messages go to a WebSocket.
+   * @returns what graphql-ws iterates; or, when the subscription is refused, the result that says why
+   */
+  async subscribeSocket(
+    args: ExecutionArgs,
+    operationId: string,
+    writer: SocketWriter,
+  ): Promise<Results<unknown> | SocketMember | ExecutionResult> {
+    const stream = await this.#open(args);
+    if (!isStream(stream)) return stream;
+    const shared = this.#share(args, stream);
+    return shared
+      ? new SocketMember({ operationId, ...shared, writer, mask: this.executor.mask })
+      : this.#alone(args, stream);
+  }
+
+  /** Subscribes a viewer who takes results one by one, as Server-Sent Events do. */
+  async subscribe(args: ExecutionArgs): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+    const stream = await this.#open(args);
+    if (!isStream(stream)) return stream;
+    const shared = this.#share(args, stream);
+    if (!shared) return this.#alone(args, stream);
+    return new SharedResults(shared.group, shared.reader, this.executor.mask);
+  }
+
+  #alone(args: ExecutionArgs, stream: AsyncIterableIterator<unknown>): Results<unknown> {
+    return new Results(stream, (rootValue) => this.#execute({ ...args, rootValue }), this.executor.mask);
+  }
+
+  #execute(args: ExecutionArgs): ReturnType<Executor['executeEvent']> {
+    this.executed++;
+    return this.executor.executeEvent(args);
+  }
+
+  /** GraphQL's own first step, for this viewer alone: authorisation, arguments, and the source of events. */
+  async #open(args: ExecutionArgs): Promise<AsyncIterableIterator<unknown> | ExecutionResult> {
+    const opened = await createSourceEventStream(args);
+    if (isStream(opened)) return opened as AsyncIterableIterator<unknown>;
+    const { errors } = opened as ExecutionResult;
+    return { ...opened, errors: errors?.map(this.executor.mask) } as ExecutionResult;
+  }
+
+  #share(args: ExecutionArgs, stream: AsyncIterableIterator<unknown>): Shared | undefined {
+    if (!this.options.shared) return undefined;
+    const mapped = stream instanceof MappedIterator;
+    const reader: unknown = mapped ? stream.source : stream;
+    if (!(reader instanceof SourceReader)) return undefined;
+    const key = sharingKey(args);
+    if (key === undefined) return undefined;
+    const groups = this.#groups.get(reader.source) ?? new Map<string, Group>();
+    this.#groups.set(reader.source, groups);
+    let group = groups.get(key);
+    if (!group) {
+      const created = new Group<unknown>(reader.source, {
+        respond: this.#responder(args, mapped ? stream.map : (item) => item),
+        windowMs: this.options.windowMs,
+        onEmpty: () => {
+          if (groups.get(key) === created) groups.delete(key);
+        },
+      });
+      group = created;
+      groups.set(key, group);
+    }
+    return { group, reader };
+  }
+
+  /** Executes as nobody in particular: what is public is the same for all, and what is not is not selected. */
+  #responder(args: ExecutionArgs, toValue: (item: unknown) => unknown): Respond<unknown> {
+    const { services, log } = args.contextValue as Context;
+    return (item) => {
+      const value = toValue(item);
+      if (value === undefined) return undefined;
+      const contextValue: Context = {
+        services,
+        log,
+        actor: undefined,
+        tokenProblem: undefined,
+        endConnection: () => undefined,
+      };
+      const result = this.#execute({ ...args, rootValue: value, contextValue });
+      return result instanceof Promise
+        ? result.then((settled) => new SharedResponse(settled))
+        : new SharedResponse(result);
+    };
+  }
+}
+
+function isStream(value: unknown): value is AsyncIterableIterator<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}

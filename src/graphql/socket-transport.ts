@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
+import type { Logger } from 'pino';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { SocketWriter } from './fan-out/socket-writer.ts';
+
+/** Bytes of one WebSocket message at the most; a larger one closes the socket with 1009. */
+export const MESSAGE_SIZE_MAX = 64 * 1024;
+/** How often sockets are pinged; one that has not answered by the next ping is dropped. */
+export const PING_INTERVAL_MS = 12_000;
+/** How long a client may take to answer that its socket is closed. */
+const CLOSE_WAIT_MS_MAX = 2_000;
+/** Clients of graphql-ws answer it by connecting again. */
+const CLOSE_SERVICE_RESTART = 1012;
+
+/** What graphql-ws keeps for us beside its own state of a socket. Nothing of the request: it would outweigh all the rest. */
+export type SocketExtra = { socket: WebSocket; writer: SocketWriter };
+
+/** Open sockets, and how to open one. */
+export type SocketTransport = {
+  /** Takes over an upgrade request; the caller has checked path and origin. */
+  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Tells every client to connect again (1012), elsewhere or later, and waits for the sockets to end. */
+  close: () => Promise<void>;
+};
+
+/** Carries graphql-ws's messages over `ws`: one timer pings all sockets, and what is sent in one turn is one write. */
+export function createSocketTransport<Extra extends SocketExtra>(server: Server<Extra>, log: Logger): SocketTransport {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MESSAGE_SIZE_MAX,
+    perMessageDeflate: false,
+    handleProtocols,
+  });
+  const unanswered = new WeakSet<WebSocket>();
+  const pings = setInterval(() => {
+    for (const socket of sockets.clients) {
+      if (unanswered.has(socket)) socket.terminate();
+      else if (socket.readyState === socket.OPEN) {
+        unanswered.add(socket);
+        socket.ping();
+      }
+    }
+  }, PING_INTERVAL_MS);
+  pings.unref();
+
+  const open = (socket: WebSocket, raw: Duplex) => {
+    // ws itself closes a socket that failed with the right code; without a listener the error would end the process.
+    socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
+    socket.on('pong', () => unanswered.delete(socket));
+    const writer = new SocketWriter(socket, raw);
+    const closed = server.opened(
+      {
+        protocol: socket.protocol,
+        send: (message) => writer.send(message),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (handle) => {
+          socket.on('message', (message) => {
+            handle(String(message)).catch((error: unknown) => {
+              log.error({ err: error }, 'unexpected error in a message');
+              socket.close(CloseCode.InternalServerError, 'Unexpected error.');
+            });
+          });
+        },
+      },
+      { socket, writer } as Extra,
+    );
+    socket.once('close', (code, reason) => {
+      closed(code, String(reason)).catch((error: unknown) => {
+        log.error({ err: error }, 'unexpected error when a socket closed');
+      });
+      writer.close();
+    });
+  };
+  return {
+    upgrade: (request, raw, head) => sockets.handleUpgrade(request, raw, head, (socket) => open(socket, raw)),
+    close: async () => {
+      clearInterval(pings);
+      for (const client of sockets.clients) client.close(CLOSE_SERVICE_RESTART, 'Service restart');
+      // A client that does not read never answers; ws would wait for it half a minute.
+      const late = setTimeout(() => {
+        for (const client of sockets.clients) client.terminate();
+      }, CLOSE_WAIT_MS_MAX);
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
+      clearTimeout(late);
+    },
+  };
+}
