@@ -7,15 +7,22 @@ import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
+import { Creators } from './domains/creators/creators.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import type { PaymentProvider } from './domains/payments/providers/provider.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
+import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
+import { maskError } from './graphql/errors.ts';
+import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
+import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
+import { createOperations } from './graphql/operations.ts';
+import { useResponseCache } from './graphql/response-cache.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { createGraphQLSockets } from './graphql/websocket.ts';
 import { createGraphQLServer } from './graphql/yoga.ts';
@@ -28,7 +35,10 @@ import { createHttpServer } from './server.ts';
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
   hub?: Partial<HubLimits>;
+  fanOut?: Partial<FanOutOptions>;
+  responseCache?: KeptAnswersOptions;
   gifts?: GiftsOptions;
+  chat?: ChatOptions;
   payments?: PaymentsOptions;
   paymentProvider?: PaymentProvider;
   pulseIntervalMs?: number;
@@ -38,6 +48,7 @@ export type AppOverrides = {
 export type App = {
   services: Services;
   live: Live;
+  fanOut: FanOut;
   listen: () => Promise<{ url: string }>;
   /** Drains: no new connections, what is under way ends, queued gifts are committed, then everything is closed. */
   close: () => Promise<void>;
@@ -65,20 +76,40 @@ export async function createApp(
   const accounts = createAccounts({ db, tokens, wallets });
   const provider = overrides.paymentProvider ?? createSandboxProvider(db);
   const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
-  const streams = new Streams({ db, live, wallets, log }, { pulseIntervalMs: overrides.pulseIntervalMs });
+  const streams = new Streams(
+    { db, live, wallets, log },
+    { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
+  );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const services: Services = { db, accounts, wallets, payments, streams, gifts };
+  const services: Services = {
+    db,
+    accounts,
+    wallets,
+    payments,
+    creators: new Creators(db, live.changes),
+    streams,
+    gifts,
+  };
 
   const isAllowedOrigin = originCheck(demo);
   const graphiql = createGraphiQLPage(services, demo);
+  const schema = buildSchema({ demo });
+  const mask = (error: unknown) =>
+    maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
+  const operations = createOperations({ schema, maskError: mask });
+  const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
   const { yoga, isEventStream } = createGraphQLServer({
-    schema: buildSchema({ demo }),
+    schema,
+    operations,
+    mask,
     services,
+    fanOut,
+    responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
     isAllowedOrigin,
     graphiql,
   });
-  const sockets = createGraphQLSockets({ yoga, services, log });
+  const sockets = createGraphQLSockets({ schema, operations, fanOut, services, log });
   const server = createHttpServer({
     yoga,
     isEventStream,
@@ -94,6 +125,7 @@ export async function createApp(
   return {
     services,
     live,
+    fanOut,
     listen: async () => {
       payments.start();
       gifts.start();

@@ -71,13 +71,25 @@ export function connectDatabase(url: string, log: Logger): Database {
   };
 }
 
+/**
+ * A prepared statement: each connection has Postgres parse and plan it once. For what is sent often. Its text is always the
+ * same: what differs from call to call is a value, or else another statement.
+ */
+export type Statement = { readonly name: string; readonly text: string };
+
+/** A prepared statement. Its name also stands in the text, for whoever reads the log of Postgres. */
+export function statement(name: string, text: string): Statement {
+  return { name, text: `/* ${name} */ ${text}` };
+}
+
 /** `sql.query` with int8 as bigint. Prisma keeps pg's own parsers, so the setting goes with each query. */
 export async function rows<Row extends pg.QueryResultRow>(
   sql: Queryable,
-  text: string,
+  query: string | Statement,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
-  const result = await sql.query<Row>({ text, values: [...values], types });
+  const prepared = typeof query === 'string' ? { text: query } : query;
+  const result = await sql.query<Row>({ ...prepared, values: [...values], types });
   return result.rows;
 }
 

@@ -9,6 +9,7 @@ import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import { InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
+import PublicFieldsPlugin from './public-fields.ts';
 import { rules } from './rules.ts';
 
 /** Items of a page, if the client does not say, and at the most. */
@@ -31,7 +32,7 @@ export const builder = new SchemaBuilder<{
   Connection: { totalCount: number | (() => number | Promise<number>) };
 }>({
   // Order matters: errors are caught around the plugins that come after it.
-  plugins: [ErrorsPlugin, RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ValidationPlugin],
+  plugins: [ErrorsPlugin, RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ValidationPlugin, PublicFieldsPlugin],
   defaultFieldNullability: false,
   errors: {
     directResult: true,
@@ -56,18 +57,18 @@ export const builder = new SchemaBuilder<{
     },
     idFieldOptions: { description: 'Global id: unique over all types, and the key of client caches.' },
     nodeTypeOptions: { description: 'Anything with a global id.' },
-    edgesFieldOptions: { nullable: false, description: 'The items of this page.' },
-    nodeFieldOptions: { nullable: false, description: 'The item.' },
-    cursorFieldOptions: { description: 'Where the item stands: pass it as `after` to go on behind it.' },
-    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
+    edgesFieldOptions: { public: true, nullable: false, description: 'The items of this page.' },
+    nodeFieldOptions: { public: true, nullable: false, description: 'The item.' },
+    cursorFieldOptions: { public: true, description: 'Where the item stands: pass it as `after` to go on behind it.' },
+    pageInfoFieldOptions: { public: true, description: 'Where this page stands in the list.' },
     firstArgOptions: { description: `Items wanted, ${PAGE_SIZE_MAX} at the most.` },
     afterArgOptions: { description: 'Cursor of the item behind which the page begins.', validate: rules.rowCursor },
     lastArgOptions: { description: `Items wanted from the end, ${PAGE_SIZE_MAX} at the most.` },
     beforeArgOptions: { description: 'Cursor of the item before which the page ends.', validate: rules.rowCursor },
-    hasNextPageFieldOptions: { description: 'Whether there is more behind this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether there is something before this page.' },
-    startCursorFieldOptions: { description: 'Cursor of the first item; null on an empty page.' },
-    endCursorFieldOptions: { description: 'Cursor of the last item; null on an empty page.' },
+    hasNextPageFieldOptions: { public: true, description: 'Whether there is more behind this page.' },
+    hasPreviousPageFieldOptions: { public: true, description: 'Whether there is something before this page.' },
+    startCursorFieldOptions: { public: true, description: 'Cursor of the first item; null on an empty page.' },
+    endCursorFieldOptions: { public: true, description: 'Cursor of the last item; null on an empty page.' },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
   },
   scopeAuth: {

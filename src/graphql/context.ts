@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
+import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
@@ -13,6 +14,7 @@ export type Services = {
   accounts: Accounts;
   wallets: Wallets;
   payments: Payments;
+  creators: Creators;
   streams: Streams;
   gifts: Gifts;
 };
@@ -25,6 +27,8 @@ export type Context = {
   actor: Actor | undefined;
   /** Why there is no actor. */
   tokenProblem: TokenProblem | undefined;
+  /** Where a read notes what it shows (`topics`), if its answer may be kept until that changes. */
+  shown?: Set<string>;
   /** Ends the connection that the request came by, so that the client reconnects: 1013 on a WebSocket, an end over HTTP. */
   endConnection: (reason: string) => void;
 };

@@ -102,7 +102,7 @@ export const commonErrors = [InvalidInputError, NotSignedInError];
  * What a client may see of an error: expected failures and GraphQL's own errors as they are, everything else masked.
  * @param report hears of what was masked
  */
-export function maskError(error: unknown, report: (error: unknown) => void): Error {
+export function maskError(error: unknown, report: (error: unknown) => void): GraphQLError {
   const original = error instanceof GraphQLError ? error.originalError : error;
   if (original instanceof DomainError) {
     const { nodes, path } = error instanceof GraphQLError ? error : {};

@@ -5,8 +5,12 @@ import { builder } from './builder.ts';
 export const MoneyType = builder.objectRef<Money>('Money').implement({
   description: 'An amount of fiat money.',
   fields: (t) => ({
-    amount: t.string({ description: 'As people write it: "9.99".', resolve: formatAmount }),
-    minorUnits: t.expose('minorUnits', { type: 'SafeInt', description: 'In the smallest unit of the currency: 999.' }),
-    currency: t.exposeString('currency', { description: 'ISO 4217 code: "USD".' }),
+    amount: t.string({ public: true, description: 'As people write it: "9.99".', resolve: formatAmount }),
+    minorUnits: t.expose('minorUnits', {
+      type: 'SafeInt',
+      public: true,
+      description: 'In the smallest unit of the currency: 999.',
+    }),
+    currency: t.exposeString('currency', { public: true, description: 'ISO 4217 code: "USD".' }),
   }),
 });

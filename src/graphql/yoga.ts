@@ -1,25 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
+import { createYoga, type Plugin, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { bearerToken } from './bearer-token.ts';
 import type { Context, Services } from './context.ts';
-import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
+import type { FanOut } from './fan-out/fan-out.ts';
 import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
+import type { Operations } from './operations.ts';
+import { useOperations } from './operations-plugin.ts';
+import { useBoundedBody } from './request-body.ts';
 
 /** Bytes of a request body at the most; one more is answered with 413. */
 export const BODY_SIZE_MAX = 64 * 1024;
 
 /** What an HTTP request brings into the context. */
 type HttpContext = { req: IncomingMessage; res: ServerResponse };
-/** What an operation on a WebSocket brings: its context was made when the socket was opened. */
-type SocketContext = { socketContext: Context };
-/** Either transport. */
-export type TransportContext = HttpContext | SocketContext;
 
-/** GraphQL over HTTP and SSE; the WebSocket borrows its execution, so that masking and caches are the same on both. */
-export type GraphQLServer = YogaServerInstance<TransportContext, Context>;
+/** GraphQL over HTTP and SSE. */
+export type GraphQLServer = YogaServerInstance<HttpContext, Context>;
+
+/** How a Yoga plugin replaces what subscribes. */
+type SetSubscribe = (subscribe: FanOut['subscribe']) => void;
 
 /** Yoga, and what the HTTP server has to know of it. */
 export type GraphQLOverHttp = {
@@ -31,20 +33,28 @@ export type GraphQLOverHttp = {
 /** Puts GraphQL Yoga together. */
 export function createGraphQLServer(options: {
   schema: GraphQLSchema;
+  /** What parses, validates and executes; the WebSocket shares it. */
+  operations: Operations;
+  /** What a client may see of an error. */
+  mask: (error: unknown) => Error;
   services: Services;
+  fanOut: FanOut;
+  /** The plugin that keeps answers, see `response-cache.ts`. */
+  responseCache: Plugin;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   graphiql: GraphiQLPage | undefined;
 }): GraphQLOverHttp {
-  const { services, log, isAllowedOrigin, graphiql } = options;
+  const { operations, services, fanOut, log, isAllowedOrigin, graphiql } = options;
   const eventStreams = new WeakSet<ServerResponse>();
-  const yoga = createYoga<TransportContext, Context>({
+  const yoga = createYoga<HttpContext, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     logging: false,
     landingPage: false,
     multipart: false,
-    maxRequestBodySize: BODY_SIZE_MAX,
+    maxRequestBodySize: false, // useBoundedBody sees to it
+    parserAndValidationCache: false, // useOperations has a bounded one
     cors: (request) => {
       const origin = request.headers.get('origin');
       const allowed = origin && isAllowedOrigin(origin, request.headers.get('host') ?? undefined);
@@ -54,10 +64,13 @@ export function createGraphQLServer(options: {
     graphiql: graphiql ? (request) => graphiql(request) : false,
     renderGraphiQL: renderGraphiQLPage,
     plugins: [
+      useBoundedBody(BODY_SIZE_MAX),
+      useOperations(operations),
+      options.responseCache, // after the plugin that provides the execution, to wrap it
       {
-        onSubscribe: ({ args }: { args: { contextValue: unknown } }) => {
-          const { res, actor } = args.contextValue as Partial<HttpContext> & Context;
-          if (!res) return; // a WebSocket, which sees to its own end
+        onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
+          setSubscribeFn((subscription) => fanOut.subscribe(subscription));
+          const { res, actor } = args.contextValue as HttpContext & Context;
           eventStreams.add(res);
           if (actor)
             res.once(
@@ -67,17 +80,15 @@ export function createGraphQLServer(options: {
         },
       },
     ],
-    maskedErrors: {
-      maskError: (error) => maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver')),
-    },
-    context: async (initial: YogaInitialContext & TransportContext): Promise<Context> => {
-      if ('socketContext' in initial) return initial.socketContext;
-      const { req, res } = initial;
+    maskedErrors: { maskError: options.mask },
+    context: async ({ req, res }: YogaInitialContext & HttpContext): Promise<Context> => {
       return {
         services,
         log,
         ...(await services.accounts.authenticate(bearerToken(req.headers.authorization))),
-        endConnection: () => res.destroy(),
+        endConnection() {
+          res.destroy();
+        },
       };
     },
   });

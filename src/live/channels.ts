@@ -8,6 +8,8 @@ export const channels = {
   stream: (streamId: bigint) => `hadiya:stream:{${streamId}}`,
   /** How many watchers each process has per stream. */
   presence: () => 'hadiya:presence',
+  /** What has changed, for those who keep what they read. */
+  changes: () => 'hadiya:changes',
   /** The latest values of one kind: wallets, likes. */
   latest: (topic: string) => `hadiya:latest:{${topic}}`,
 };

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { groupBy } from '../kernel/group-by.ts';
 import type { Bus } from './bus.ts';
+import { Changes } from './changes.ts';
 import { channels } from './channels.ts';
 import { Hub, type HubLimits, PAGE_SIZE, POLL_INTERVAL_MS, RING_SIZE } from './hub.ts';
 import { encodeEvents, type LiveEvent } from './live-event.ts';
@@ -12,6 +13,7 @@ export type Live = {
   bus: Bus;
   hub: Hub;
   presence: Presence;
+  changes: Changes;
   /** Tells all processes of committed events: one bus message per stream. Does not wait; what is lost is polled. */
   announce: (events: readonly LiveEvent[]) => void;
   close: () => Promise<void>;
@@ -21,10 +23,12 @@ export type Live = {
 export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits: Partial<HubLimits> = {}): Live {
   const hub = new Hub(deps, { ringSize: RING_SIZE, pollIntervalMs: POLL_INTERVAL_MS, pageSize: PAGE_SIZE, ...limits });
   const presence = new Presence(deps);
+  const changes = new Changes(deps);
   return {
     bus: deps.bus,
     hub,
     presence,
+    changes,
     announce: (events) => {
       for (const [streamId, batch] of groupBy(events, (event) => event.streamId)) {
         deps.bus.publish(channels.stream(streamId), encodeEvents(batch)).catch((error: unknown) => {
@@ -35,6 +39,7 @@ export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits
     close: async () => {
       await hub.close();
       await presence.close();
+      await changes.close();
       await deps.bus.close();
     },
   };

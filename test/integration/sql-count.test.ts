@@ -5,6 +5,7 @@ import {
   type Actor,
   buyCoins,
   giftId,
+  mutate,
   query,
   sendChatMessage,
   sendGift,
@@ -35,7 +36,7 @@ async function manyOnAir(server: Server): Promise<void> {
   });
 }
 
-type List = { list: { edges: unknown[] } };
+type List = { list: { edges: { cursor: string }[] } };
 
 /** The statements of one list query, for few and for many rows. */
 async function costs(
@@ -58,18 +59,18 @@ function label(sql: string): string {
 }
 
 test.for([
-  ['creators with what they are live with', 6, 'creators', '{ handle displayName currentStream { id title status } }'],
+  ['creators with what they are live with', 2, 'creators', '{ handle displayName currentStream { id title status } }'],
   [
     'creators with all that there is',
-    9,
+    5,
     'creators',
     `{ handle currentStream { title creator { handle displayName }
      topGifters { rank profile { handle } } events(first: 3) { totalCount edges { node { seq } } } } }`,
   ],
-  ['live streams with their creators', 5, 'liveStreams', '{ title creator { handle displayName } }'],
+  ['live streams with their creators', 2, 'liveStreams', '{ title creator { handle displayName } }'],
   [
     'live streams with all that there is',
-    8,
+    5,
     'liveStreams',
     `{ title creator { handle currentStream { id } }
      topGifters(first: 3) { coins profile { handle } } events(first: 5) { edges { cursor node { seq } } } }`,
@@ -93,14 +94,59 @@ test('leaderboards of different sizes in one query are read together', async ({ 
   expect(many.filter((name) => name === 'gifts.top')).toHaveLength(1);
 });
 
-test('a page with a cursor costs what the first one does', async ({ server, viewer }) => {
+test('a page is one statement, wherever it stands, and a count is read only if it is selected, and once', async ({
+  server,
+  viewer,
+}) => {
   await manyOnAir(server);
-  const document = `query Page($first: Int, $after: String) { list: liveStreams(first: $first, after: $after) {
-    edges { cursor node { title creator { handle } } } } }`;
-  const first = await countSql(server.app, () =>
-    query<{ list: { edges: { cursor: string }[] } }>(viewer.api, document, { first: 5 }),
+  const run = async (field: string, args: string, selection: string) => {
+    const document = `{ list: ${field}(${args}) { ${selection} } }`;
+    const { result, statements } = await countSql(server.app, () => query<List>(viewer.api, document));
+    return { statements: statements.map(label).sort(), cursor: result.list.edges?.at(-1)?.cursor };
+  };
+  for (const [field, page, count] of [
+    ['liveStreams', 'streams.livePage', 'streams.countLive'],
+    ['creators', 'creators.page', 'creators.count'],
+  ] as const) {
+    const items = 'edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage }';
+    const first = await run(field, 'first: 5', items);
+    expect(first.statements).toEqual([`${page}.first`]);
+    expect((await run(field, `first: 5, after: "${first.cursor}"`, items)).statements).toEqual([`${page}.after`]);
+    expect((await run(field, 'last: 5', items)).statements).toEqual([`${page}.last`]);
+    expect((await run(field, `last: 5, before: "${first.cursor}"`, items)).statements).toEqual([`${page}.before`]);
+    await startStream(await signIn(server)); // a creator and a stream more: both counts are to be read again
+    expect((await run(field, 'first: 5', `totalCount ${items}`)).statements).toEqual([count, `${page}.first`].sort());
+    expect((await run(field, 'first: 5', 'totalCount')).statements).toEqual([]);
+  }
+});
+
+test('single streams and creators that are asked for at once are read together', async ({ server, viewer, live }) => {
+  const { handle } = live.creator;
+  const other = await startStream(viewer);
+  const document = `query Many($one: ID!, $other: ID!, $handle: String!) {
+    a: liveStream(id: $one) { title creator { currentStream { id } } } b: liveStream(id: $other) { title }
+    c: node(id: $one) { ... on LiveStream { title } } d: node(id: $other) { id }
+    e: creator(handle: $handle) { id currentStream { creator { handle } } } f: creator(handle: "souq") { id } }`;
+  const variables = { one: live.streamId, other: other.id, handle };
+  const { statements } = await countSql(server.app, () => query(viewer.api, document, variables));
+  expect(statements.map(label).sort()).toEqual(['creators.byHandle.many', 'streams.byId.many']);
+});
+
+test('what a mutation returns of a stream is one statement', async ({ server, viewer }) => {
+  const start = () =>
+    countSql(server.app, () => mutate<{ stream: unknown }>(viewer.api, 'startStream', { title: 'Counted' }));
+  const labels = async () => (await start()).statements.map(label).filter((name) => name.startsWith('streams.byId'));
+  expect(await labels()).toEqual(['streams.byId.one']);
+  expect(await labels()).toEqual(['streams.byId.one']); // StreamAlreadyLiveError
+});
+
+test('a page is prepared once, and then neither parsed nor planned again', async ({ server, viewer }) => {
+  await manyOnAir(server);
+  const pages = '{ liveStreams(first: 5) { edges { node { title } } } }';
+  for (let times = 0; times < 10; times++) await query(viewer.api, pages);
+  // The pool hands out the connection that came back last, so that one has done all of this.
+  const { rows } = await server.app.services.db.pool.query(
+    `SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE name = 'streams.livePage.first'`,
   );
-  const after = first.result.list.edges.at(-1)!.cursor;
-  const second = await countSql(server.app, () => query(viewer.api, document, { first: 5, after }));
-  expect(second.statements.map(label)).toEqual(first.statements.map(label));
+  expect(rows).toEqual([{ custom_plans: '5', generic_plans: '5' }]);
 });

@@ -33,11 +33,12 @@ export const PublicProfileType = builder
     description: 'What everybody sees of a person.',
     fields: (t) => ({
       id: t.id({
+        public: true,
         description: 'The same as the id of `me` for yourself: compare to find your own events.',
         resolve: (profile) => toGlobalId('Viewer', profile.id),
       }),
-      handle: t.exposeString('handle', { description: 'Their unique name.' }),
-      displayName: t.exposeString('displayName', { description: 'The name to show.' }),
+      handle: t.exposeString('handle', { public: true, description: 'Their unique name.' }),
+      displayName: t.exposeString('displayName', { public: true, description: 'The name to show.' }),
     }),
   });
 

@@ -1,2 +1,2 @@
 /** What other domains may ask of creators: a viewer becomes one by going live for the first time. */
-export { ensureCreator } from './creators.repo.ts';
+export { type CreatorRow, ensureCreator } from './creators.repo.ts';

@@ -2,9 +2,11 @@ import { builder } from '../../graphql/builder.ts';
 import { requireActor } from '../../graphql/context.ts';
 import { commonErrors } from '../../graphql/errors.ts';
 import { fromGlobalId, toRowId } from '../../graphql/global-id.ts';
+import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
 import { IdempotencyConflictError, NotFoundError, OverloadedError } from '../../kernel/errors.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
+import { topics } from '../../live/topics.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
 import { LiveEventInterface } from '../streams/live-event.schema.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
@@ -21,10 +23,9 @@ const TOP_GIFTERS_MAX = 100;
 
 /** A kind of gift; in an event, as it was when it was sent. */
 const GiftType = builder.objectRef<{ id: bigint | number; name: string; coins: bigint | number }>('Gift');
-builder.node(GiftType, {
+implementNode(GiftType, {
   description: 'A kind of gift.',
-  id: { resolve: (gift) => String(gift.id), description: 'Global id.' },
-  loadMany: async (ids: string[], { services }) => {
+  loadMany: async (ids, { services }) => {
     const gifts = await findGifts(
       services.db.pool,
       ids.flatMap((id) => toRowId(id) ?? []),
@@ -32,16 +33,20 @@ builder.node(GiftType, {
     return ids.map((id) => gifts.find((gift) => String(gift.id) === id) ?? null);
   },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What it is called.' }),
-    coins: t.expose('coins', { type: 'SafeInt', description: 'What one of it costs.' }),
+    name: t.exposeString('name', { public: true, description: 'What it is called.' }),
+    coins: t.expose('coins', { type: 'SafeInt', public: true, description: 'What one of it costs.' }),
   }),
 });
 
 builder.queryField('gifts', (t) =>
   t.field({
     type: [GiftType],
+    public: true,
     description: 'All kinds of gift, cheapest first.',
-    resolve: (_root, _args, { services }) => services.gifts.list(),
+    resolve: (_root, _args, { services, shown }) => {
+      shown?.add(topics.catalogue);
+      return services.gifts.list();
+    },
   }),
 );
 
@@ -49,19 +54,31 @@ const GiftSentType = builder.objectRef<GiftSentEvent>('GiftSent').implement({
   description: 'Somebody sent a gift.',
   interfaces: [LiveEventInterface],
   fields: (t) => ({
-    sender: t.field({ type: PublicProfileType, description: 'Who.', resolve: (event) => event.payload.sender }),
+    sender: t.field({
+      type: PublicProfileType,
+      public: true,
+      description: 'Who.',
+      resolve: (event) => event.payload.sender,
+    }),
     gift: t.field({
       type: GiftType,
+      public: true,
       description: 'Which kind, as it was then.',
       resolve: (event) => event.payload.gift,
     }),
-    quantity: t.int({ description: 'How many in this call.', resolve: (event) => event.payload.quantity }),
+    quantity: t.int({
+      public: true,
+      description: 'How many in this call.',
+      resolve: (event) => event.payload.quantity,
+    }),
     coins: t.field({
       type: 'SafeInt',
+      public: true,
       description: 'What they cost together.',
       resolve: (event) => event.payload.coins,
     }),
     streak: t.int({
+      public: true,
       description: `The running count: gifts of this kind from this sender in a row, these included, no two more than ${STREAK_WINDOW_MS / 1000} seconds apart.`,
       resolve: (event) => event.payload.streak,
     }),
@@ -73,11 +90,22 @@ builder.objectRef<LiveEvent<'STREAK_ENDED', StreakEndedPayload>>('StreakEnded').
     'A streak is over: the time has run out, another gift came, or the stream ended. Always comes, exactly once for each streak.',
   interfaces: [LiveEventInterface],
   fields: (t) => ({
-    sender: t.field({ type: PublicProfileType, description: 'Whose.', resolve: (event) => event.payload.sender }),
-    gift: t.field({ type: GiftType, description: 'Of which kind of gift.', resolve: (event) => event.payload.gift }),
-    total: t.int({ description: 'Gifts in it.', resolve: (event) => event.payload.total }),
+    sender: t.field({
+      type: PublicProfileType,
+      public: true,
+      description: 'Whose.',
+      resolve: (event) => event.payload.sender,
+    }),
+    gift: t.field({
+      type: GiftType,
+      public: true,
+      description: 'Of which kind of gift.',
+      resolve: (event) => event.payload.gift,
+    }),
+    total: t.int({ public: true, description: 'Gifts in it.', resolve: (event) => event.payload.total }),
     coins: t.field({
       type: 'SafeInt',
+      public: true,
       description: 'What they cost together.',
       resolve: (event) => event.payload.coins,
     }),
@@ -99,6 +127,7 @@ const TopGifterType = builder
     }),
   });
 
+// Not marked public: it changes with every gift, and nobody announces that to who keeps answers.
 builder.objectField(LiveStreamType, 'topGifters', (t) =>
   t.field({
     type: [TopGifterType],

@@ -3,8 +3,10 @@ import { requireActor } from '../../graphql/context.ts';
 import { commonErrors, ErrorInterface } from '../../graphql/errors.ts';
 import { fromGlobalId, toRowId } from '../../graphql/global-id.ts';
 import { MoneyType } from '../../graphql/money.ts';
+import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
+import { topics } from '../../live/topics.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
 import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
 import { type CoinPackRow, findCoinPacks } from './payments.repo.ts';
@@ -13,10 +15,9 @@ import { type CoinPackRow, findCoinPacks } from './payments.repo.ts';
 const TOKEN_LENGTH_MAX = 200;
 
 const CoinPackType = builder.objectRef<CoinPackRow>('CoinPack');
-builder.node(CoinPackType, {
+implementNode(CoinPackType, {
   description: 'An amount of coins for sale.',
-  id: { resolve: (pack) => pack.id, description: 'Global id.' },
-  loadMany: async (ids: string[], context) => {
+  loadMany: async (ids, context) => {
     const packs = await findCoinPacks(
       context.services.db.pool,
       ids.flatMap((id) => toRowId(id) ?? []),
@@ -24,9 +25,10 @@ builder.node(CoinPackType, {
     return ids.map((id) => packs.find((pack) => String(pack.id) === id) ?? null);
   },
   fields: (t) => ({
-    coins: t.expose('coins', { type: 'SafeInt', description: 'Coins that you get.' }),
+    coins: t.expose('coins', { type: 'SafeInt', public: true, description: 'Coins that you get.' }),
     price: t.field({
       type: MoneyType,
+      public: true,
       description: 'What they cost.',
       resolve: (pack) => ({ minorUnits: pack.priceMinor, currency: pack.currency }),
     }),
@@ -51,8 +53,12 @@ for (const [error, name, description] of [
 builder.queryField('coinPacks', (t) =>
   t.field({
     type: [CoinPackType],
+    public: true,
     description: 'Coin packs on sale, smallest first.',
-    resolve: (_root, _args, context) => context.services.payments.coinPacks(),
+    resolve: (_root, _args, { services, shown }) => {
+      shown?.add(topics.catalogue);
+      return services.payments.coinPacks();
+    },
   }),
 );
 

@@ -24,13 +24,22 @@ export const LiveEventInterface = builder.interfaceRef<LiveEvent>('LiveEvent').i
   description: 'One numbered row of a stream’s log. Complete in itself, and the same for everybody.',
   resolveType: (event) => LIVE_EVENT_TYPES[event.type as keyof typeof LIVE_EVENT_TYPES].typename,
   fields: (t) => ({
-    seq: t.expose('seq', { type: 'SafeInt', description: 'Its number in the stream: 1, 2, 3, … without gaps.' }),
+    seq: t.expose('seq', {
+      type: 'SafeInt',
+      public: true,
+      description: 'Its number in the stream: 1, 2, 3, … without gaps.',
+    }),
     type: t.field({
       type: LiveEventTypeEnum,
+      public: true,
       description: 'What kind of event it is.',
       resolve: (event) => event.type as keyof typeof LIVE_EVENT_TYPES,
     }),
-    occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it was written to the log.' }),
+    occurredAt: t.expose('occurredAt', {
+      type: 'DateTime',
+      public: true,
+      description: 'When it was written to the log.',
+    }),
   }),
 });
 
@@ -49,6 +58,7 @@ export const LiveEventConnection = builder.connectionObject(
     description: 'A page of a stream’s log.',
     fields: (t) => ({
       totalCount: t.int({
+        public: true,
         description: 'Events in the log.',
         resolve: ({ totalCount }) => (typeof totalCount === 'function' ? totalCount() : totalCount),
       }),
@@ -63,11 +73,13 @@ builder.objectRef<LiveEvent<string, { missedFrom: number; resumesAt: number }>>(
   fields: (t) => ({
     missedFrom: t.field({
       type: 'SafeInt',
+      public: true,
       description: 'The first seq that is gone.',
       resolve: (event) => event.payload.missedFrom,
     }),
     resumesAt: t.field({
       type: 'SafeInt',
+      public: true,
       description: 'The seq of the next event.',
       resolve: (event) => event.payload.resumesAt,
     }),

@@ -27,11 +27,10 @@ const StartStreamInput = builder.inputType('StartStreamInput', {
 const StartStreamSuccess = builder.objectRef<{ streamId: bigint }>('StartStreamSuccess').implement({
   description: 'You are live.',
   fields: (t) => ({
-    stream: t.prismaField({
+    stream: t.field({
       type: LiveStreamType,
       description: 'Your stream.',
-      resolve: (query, { streamId }, _args, { services }) =>
-        services.db.prisma.stream.findUniqueOrThrow({ ...query, where: { id: streamId } }),
+      resolve: ({ streamId }, _args, { services }) => services.streams.reads.get(streamId),
     }),
   }),
 });
@@ -59,11 +58,10 @@ const EndStreamInput = builder.inputType('EndStreamInput', {
 const EndStreamSuccess = builder.objectRef<{ streamId: bigint; replayed: boolean }>('EndStreamSuccess').implement({
   description: 'The stream is off air.',
   fields: (t) => ({
-    stream: t.prismaField({
+    stream: t.field({
       type: LiveStreamType,
       description: 'The stream.',
-      resolve: (query, { streamId }, _args, { services }) =>
-        services.db.prisma.stream.findUniqueOrThrow({ ...query, where: { id: streamId } }),
+      resolve: ({ streamId }, _args, { services }) => services.streams.reads.get(streamId),
     }),
     replayed: t.exposeBoolean('replayed', { description: 'True if it had ended before.' }),
   }),
@@ -124,7 +122,7 @@ builder.mutationField('sendChatMessage', (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: SendChatMessageInput, required: true, description: 'The message.' }) },
     errors: {
-      types: [...commonErrors, NotFoundError, StreamNotLiveError, IdempotencyConflictError],
+      types: [...commonErrors, NotFoundError, StreamNotLiveError, IdempotencyConflictError, OverloadedError],
       union: { description: 'What `sendChatMessage` returns.' },
     },
     resolve: (_root, { input }, context) =>

@@ -1,19 +1,97 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
+import { type Keyset, keysetStatements, readKeyset } from '../../db/keyset.ts';
+import { lookUp, lookUpStatements } from '../../db/look-up.ts';
+import type { CreatorRow } from '../creators/creators.api.ts';
 import type { StreamTerms } from '../wallet/wallet.api.ts';
 import type { StreamStatus } from './streams.state.ts';
 
 /** A stream, as the rules need it. */
-export type StreamRow = { id: bigint; status: StreamStatus; viewerId: bigint };
+export type StreamRow = { id: bigint; status: StreamStatus; creatorId: bigint; viewerId: bigint };
+
+/** A stream as everybody sees it. */
+export type LiveStreamRow = {
+  id: bigint;
+  title: string;
+  status: StreamStatus;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  creator: CreatorRow;
+};
+
+const CREATOR_COLUMNS = `s.creator_id AS "creatorId", c.viewer_id AS "viewerId", v.handle, v.display_name AS "displayName"`;
+
+/** The list holds live streams only, so each is what its creator is live with. */
+const LIVE_PAGE = keysetStatements(
+  'streams.livePage',
+  { id: 'id', order: 'DESC' },
+  ({ where, direction, limitMax }) =>
+    `SELECT s.id, s.title, s.started_at AS "startedAt", ${CREATOR_COLUMNS}
+       FROM (SELECT id, title, started_at, creator_id FROM stream WHERE status = 'LIVE' AND ${where}
+              ORDER BY id ${direction} LIMIT ${limitMax}) s
+       JOIN creator c ON c.id = s.creator_id JOIN viewer v ON v.id = c.viewer_id ORDER BY s.id ${direction} LIMIT $1`,
+);
+const COUNT_LIVE = statement('streams.countLive', `SELECT count(*) AS count FROM stream WHERE status = 'LIVE'`);
+const BY_ID = lookUpStatements(
+  'streams.byId',
+  (equals) => `SELECT s.id, s.title, s.status, s.started_at AS "startedAt", s.ended_at AS "endedAt", ${CREATOR_COLUMNS},
+          live.id AS "liveId", live.title AS "liveTitle", live.started_at AS "liveStartedAt"
+     FROM stream s JOIN creator c ON c.id = s.creator_id JOIN viewer v ON v.id = c.viewer_id
+     LEFT JOIN stream live ON live.creator_id = c.id AND live.status = 'LIVE' WHERE s.id ${equals}`,
+);
+
+type FlatCreator = { creatorId: bigint; viewerId: bigint; handle: string; displayName: string };
+type FlatLiveStream = FlatCreator & { id: bigint; title: string; startedAt: Date };
+type FlatStream = Omit<LiveStreamRow, 'creator'> &
+  FlatCreator & { liveId: bigint | null; liveTitle: string; liveStartedAt: Date };
+
+/** A page of the streams on air, newest first. */
+export async function readLivePage(sql: Queryable, keyset: Keyset): Promise<LiveStreamRow[]> {
+  const found = await readKeyset<FlatLiveStream>(sql, LIVE_PAGE, keyset);
+  return found.map((row) => {
+    const { id, title, startedAt } = row;
+    return { id, title, status: 'LIVE', startedAt, endedAt: null, creator: toCreator(row, { id, title, startedAt }) };
+  });
+}
+
+/** How many streams are on air. */
+export async function countLive(sql: Queryable): Promise<number> {
+  const [counted] = await rows<{ count: bigint }>(sql, COUNT_LIVE);
+  return Number(counted!.count);
+}
+
+/** Streams by id, on air or not, in one statement, in any order. */
+export async function findLiveStreams(sql: Queryable, ids: readonly bigint[]): Promise<LiveStreamRow[]> {
+  const found = await lookUp<FlatStream>(sql, BY_ID, ids);
+  return found.map((row) => {
+    const { id, title, status, startedAt, endedAt, liveId, liveTitle, liveStartedAt } = row;
+    const onAir = liveId === null ? null : { id: liveId, title: liveTitle, startedAt: liveStartedAt };
+    return { id, title, status, startedAt, endedAt, creator: toCreator(row, onAir) };
+  });
+}
+
+function toCreator({ creatorId, viewerId, handle, displayName }: FlatCreator, onAir: CreatorRow['onAir']): CreatorRow {
+  return { id: creatorId, viewerId, handle, displayName, onAir };
+}
 
 /** Reads a stream and the viewer it belongs to. */
 export async function findStream(sql: Queryable, streamId: bigint): Promise<StreamRow | undefined> {
   const [stream] = await rows<StreamRow>(
     sql,
-    `/* streams.find */ SELECT s.id, s.status, c.viewer_id AS "viewerId" FROM stream s JOIN creator c ON c.id = s.creator_id
-      WHERE s.id = $1`,
+    `/* streams.find */ SELECT s.id, s.status, s.creator_id AS "creatorId", c.viewer_id AS "viewerId"
+       FROM stream s JOIN creator c ON c.id = s.creator_id WHERE s.id = $1`,
     [streamId],
   );
   return stream;
+}
+
+/** Where streams stand, in one statement; one that does not exist is left out. */
+export async function readStatuses(sql: Queryable, streamIds: readonly bigint[]): Promise<Map<bigint, StreamStatus>> {
+  const found = await rows<{ id: bigint; status: StreamStatus }>(
+    sql,
+    '/* streams.statuses */ SELECT id, status FROM stream WHERE id = ANY($1)',
+    [streamIds],
+  );
+  return new Map(found.map(({ id, status }) => [id, status]));
 }
 
 /** Inserts a live stream. A creator's second one raises the unique index stream_one_live_per_creator. */

@@ -1,18 +1,21 @@
 import { builder, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../graphql/builder.ts';
-import { connectionOf } from '../../graphql/connection.ts';
+import { connectionOf, keysetConnection } from '../../graphql/connection.ts';
 import { ErrorInterface } from '../../graphql/errors.ts';
 import { rowId, toRowId } from '../../graphql/global-id.ts';
+import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
-import { mapIterator } from '../../kernel/iterate.ts';
+import { MappedIterator } from '../../kernel/iterate.ts';
 import { encodeCursor } from '../../live/cursor.ts';
 import { type LiveEvent, RESYNC_REQUIRED } from '../../live/live-event.ts';
+import { topics } from '../../live/topics.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
 import { CreatorType } from '../creators/creators.schema.ts';
 import { LiveEventConnection, LiveEventEdge, LiveEventInterface, LiveEventTypeEnum } from './live-event.schema.ts';
 import type { PulseValue } from './pulse.ts';
 import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
 import type { ChatMessageEvent, StreamStartedPayload } from './streams.events.ts';
+import type { LiveStreamRow } from './streams.repo.ts';
 
 /** The states of a stream. */
 const StreamStatusEnum = builder.enumType('StreamStatus', {
@@ -25,23 +28,27 @@ const StreamStatusEnum = builder.enumType('StreamStatus', {
 });
 
 /** One live session. */
-export const LiveStreamType = builder.prismaNode('Stream', {
-  name: 'LiveStream',
+export const LiveStreamType = builder.objectRef<LiveStreamRow>('LiveStream');
+implementNode(LiveStreamType, {
   description: 'One live session of a creator, with its log.',
-  id: { field: 'id', description: 'Global id.' },
-  findUnique: (id) => ({ id: toRowId(id) ?? 0n }),
-  nullable: true,
+  loadMany: (ids, { services }) => ids.map((id) => services.streams.reads.find(toRowId(id) ?? 0n)),
   fields: (t) => ({
-    title: t.exposeString('title', { description: 'What the creator calls it.' }),
-    creator: t.relation('creator', { description: 'Who is live.' }),
-    status: t.field({
-      type: StreamStatusEnum,
-      description: 'Whether it is on air.',
-      select: { status: true },
-      resolve: ({ status }) => status as 'SCHEDULED' | 'LIVE' | 'ENDED',
+    title: t.exposeString('title', { public: true, description: 'What the creator calls it.' }),
+    creator: t.expose('creator', { type: CreatorType, public: true, description: 'Who is live.' }),
+    status: t.expose('status', { type: StreamStatusEnum, public: true, description: 'Whether it is on air.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      public: true,
+      description: 'When it went on air.',
     }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it went on air.' }),
-    endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it went off air.' }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      nullable: true,
+      public: true,
+      description: 'When it went off air.',
+    }),
+    // Not marked public: a log grows all the time, and nobody announces it to who keeps answers.
     events: t.field({
       type: LiveEventConnection,
       description: 'The log from its beginning: the same events and cursors as `liveEvents`.',
@@ -49,7 +56,6 @@ export const LiveStreamType = builder.prismaNode('Stream', {
         first: t.arg.int({ description: `Events wanted, ${PAGE_SIZE_MAX} at the most.`, validate: rules.pageSize }),
         after: t.arg.string({ description: 'Cursor of the event behind which the page begins.' }),
       },
-      select: { id: true },
       resolve: async ({ id }, { first, after }, { services }) => {
         const limit = Math.min(first ?? PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX);
         const { epoch, events, afterSeq, lastSeq } = await services.streams.page(id, { after: after ?? '', limit });
@@ -70,38 +76,48 @@ export const LiveStreamType = builder.prismaNode('Stream', {
   }),
 });
 
-builder.prismaObjectFields(CreatorType, (t) => ({
-  currentStream: t.field({
+builder.objectField(CreatorType, 'currentStream', (t) =>
+  t.field({
     type: LiveStreamType,
     nullable: true,
+    public: true,
     description: 'The stream that they are live with; null when they are off air.',
-    select: (_args, _context, nestedSelection) => ({
-      streams: nestedSelection({ where: { status: 'LIVE' }, take: 1 } as never),
-    }),
-    resolve: (creator) => (creator as unknown as { streams: never[] }).streams[0] ?? null,
+    resolve: (creator, _args, context) => {
+      context.shown?.add(topics.onAir(creator.id));
+      return creator.onAir && { ...creator.onAir, status: 'LIVE' as const, endedAt: null, creator };
+    },
   }),
-}));
+);
 
 builder.queryField('liveStream', (t) =>
-  t.prismaField({
+  t.field({
     type: LiveStreamType,
     nullable: true,
+    public: true,
     description: 'A stream by id, on air or not.',
     args: { id: t.arg.id({ required: true, description: 'Global id of a stream.' }) },
-    resolve: (query, _root, { id }, { services }) =>
-      services.db.prisma.stream.findUnique({ ...query, where: { id: rowId('LiveStream', id) ?? 0n } }),
+    resolve: (_root, { id }, { services, shown }) => {
+      const streamId = rowId('LiveStream', id);
+      if (streamId === undefined) return null;
+      shown?.add(topics.stream(streamId));
+      return services.streams.reads.find(streamId);
+    },
   }),
 );
 
 builder.queryField('liveStreams', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
       type: LiveStreamType,
-      cursor: 'id',
+      public: true,
       description: 'All streams on air, newest first.',
-      totalCount: (_connection, _args, { services }) => services.db.prisma.stream.count({ where: { status: 'LIVE' } }),
-      resolve: (query, _root, _args, { services }) =>
-        services.db.prisma.stream.findMany({ ...query, where: { status: 'LIVE' }, orderBy: { id: 'desc' } }),
+      resolve: (_root, page, { services, shown }) => {
+        shown?.add(topics.liveStreams);
+        return keysetConnection(page, {
+          page: (keyset) => services.streams.reads.livePage(keyset),
+          count: () => services.streams.reads.countLive(),
+        });
+      },
     },
     connectionOf('LiveStreamConnection', 'live streams'),
     { name: 'LiveStreamEdge', description: 'A live stream and its place in the list.' },
@@ -112,7 +128,7 @@ builder.objectRef<LiveEvent<'STREAM_STARTED', StreamStartedPayload>>('StreamStar
   description: 'The creator went live. The first event of every log.',
   interfaces: [LiveEventInterface],
   fields: (t) => ({
-    title: t.string({ description: 'The title at that time.', resolve: (event) => event.payload.title }),
+    title: t.string({ public: true, description: 'The title at that time.', resolve: (event) => event.payload.title }),
   }),
 });
 builder.objectRef<LiveEvent>('StreamEnded').implement({
@@ -125,8 +141,13 @@ export const ChatMessageType = builder.objectRef<ChatMessageEvent>('ChatMessage'
   description: 'Somebody said something.',
   interfaces: [LiveEventInterface],
   fields: (t) => ({
-    sender: t.field({ type: PublicProfileType, description: 'Who.', resolve: (event) => event.payload.sender }),
-    text: t.string({ description: 'What.', resolve: (event) => event.payload.text }),
+    sender: t.field({
+      type: PublicProfileType,
+      public: true,
+      description: 'Who.',
+      resolve: (event) => event.payload.sender,
+    }),
+    text: t.string({ public: true, description: 'What.', resolve: (event) => event.payload.text }),
   }),
 });
 
@@ -140,11 +161,10 @@ builder.objectType(StreamAlreadyLiveError, {
   description: 'You are live with another stream.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    stream: t.prismaField({
+    stream: t.field({
       type: LiveStreamType,
       description: 'The stream that is live.',
-      resolve: (query, error, _args, { services }) =>
-        services.db.prisma.stream.findUniqueOrThrow({ ...query, where: { id: error.streamId } }),
+      resolve: (error, _args, { services }) => services.streams.reads.get(error.streamId),
     }),
   }),
 });
@@ -152,6 +172,7 @@ builder.objectType(StreamAlreadyLiveError, {
 builder.subscriptionField('liveEvents', (t) =>
   t.field({
     type: LiveEventEdge,
+    public: true,
     description:
       'The log of a stream as it grows, in order, each event once. Reconnect with the cursor of the last event that you handled: nothing is lost and nothing comes twice.',
     args: {
@@ -172,7 +193,7 @@ builder.subscriptionField('liveEvents', (t) =>
         onLapped: () => context.endConnection('You read too slowly: reconnect with your cursor'),
       });
       const wanted = types && new Set<string>([...types, RESYNC_REQUIRED]); // who filters must know of a loss, too
-      return mapIterator(events, (node) =>
+      return new MappedIterator(events, (node) =>
         !wanted || wanted.has(node.type) ? { cursor: encodeCursor(epoch, node.seq), node } : undefined,
       );
     },
@@ -183,14 +204,18 @@ builder.subscriptionField('liveEvents', (t) =>
 const StreamPulseType = builder.objectRef<PulseValue>('StreamPulse').implement({
   description: 'The counters of a stream, coalesced. Not in the log: the latest value is all there is.',
   fields: (t) => ({
-    viewers: t.exposeInt('viewers', { description: 'Open `liveEvents` subscriptions, over all servers.' }),
-    likes: t.expose('likes', { type: 'SafeInt', description: 'All likes so far.' }),
+    viewers: t.exposeInt('viewers', {
+      public: true,
+      description: 'Open `liveEvents` subscriptions, over all servers.',
+    }),
+    likes: t.expose('likes', { type: 'SafeInt', public: true, description: 'All likes so far.' }),
   }),
 });
 
 builder.subscriptionField('streamPulse', (t) =>
   t.field({
     type: StreamPulseType,
+    public: true,
     description: 'The counters of a stream: now, and on change, about once a second at the most.',
     args: { streamId: t.arg.id({ required: true, description: 'Global id of a stream.' }) },
     subscribe: async (_root, { streamId }, { services }) => {

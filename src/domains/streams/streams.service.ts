@@ -1,27 +1,22 @@
 import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { idempotent } from '../../db/idempotent.ts';
 import { brokeConstraint, classifyBatchError } from '../../db/sql-errors.ts';
 import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
+import type { Watch } from '../../live/hub.ts';
 import { LatestValues } from '../../live/latest.ts';
 import type { Live } from '../../live/live.ts';
-import type { LiveEvent } from '../../live/live-event.ts';
-import {
-  appendEvents,
-  beginLog,
-  lockLog,
-  type Page,
-  type PageRequest,
-  readEvents,
-  readPages,
-} from '../../live/live-log.ts';
+import { appendEvents, beginLog, lockLog, type Page, type PageRequest, readPages } from '../../live/live-log.ts';
+import type { SourceReader } from '../../live/source.ts';
+import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { ensureCreator } from '../creators/creators.api.ts';
 import { endStreaks } from '../gifts/gifts.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
+import { Chat, type ChatOptions } from './chat.ts';
 import { type LikesValue, Pulses, type PulseValue } from './pulse.ts';
+import { StreamReads } from './stream-reads.ts';
 import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
 import { type ChatMessageEvent, streamEvents } from './streams.events.ts';
 import { addLikes, findLiveStreamOf, findStream, insertStream, markEnded, readLikes } from './streams.repo.ts';
@@ -45,6 +40,9 @@ type Deps = { db: Database; live: Live; wallets: Wallets; log: Logger };
 
 /** Live sessions: going on and off air, chat, likes, and the ways to watch. */
 export class Streams {
+  /** What everybody sees of streams. */
+  readonly reads: StreamReads;
+  readonly #chat: Chat;
   readonly #likes: GroupCommit<{ streamId: bigint; count: number }, bigint | undefined>;
   readonly #latestLikes: LatestValues<LikesValue>;
   readonly #pulses: Pulses;
@@ -52,8 +50,9 @@ export class Streams {
 
   constructor(
     private readonly deps: Deps,
-    options: { pulseIntervalMs?: number } = {},
+    options: { pulseIntervalMs?: number; chat?: ChatOptions } = {},
   ) {
+    this.reads = new StreamReads(deps.db, deps.live.changes);
     this.#latestLikes = new LatestValues(
       'likes',
       async (streamIds) => toLikesValues(await readLikes(deps.db.pool, streamIds)),
@@ -72,6 +71,7 @@ export class Streams {
       cache: false,
       maxBatchSize: PAGES_PER_READ_MAX,
     });
+    this.#chat = new Chat(deps, options.chat);
     this.#likes = new GroupCommit({
       commit: (batch) => this.#commitLikes(batch),
       batchMax: LIKES_BATCH_MAX,
@@ -90,15 +90,18 @@ export class Streams {
   async start(actor: Actor, title: string): Promise<bigint> {
     const { db, live, wallets } = this.deps;
     try {
-      const events = await db.inTransaction(async (sql) => {
-        const creatorId = await ensureCreator(sql, actor.id);
+      const { streamId, events, changed } = await db.inTransaction(async (sql) => {
+        const { creatorId, isNew } = await ensureCreator(sql, actor.id);
         const terms = await wallets.termsOf(sql, creatorId);
         const streamId = await insertStream(sql, { creatorId, title, terms });
         await beginLog(sql, streamId);
-        return appendEvents(sql, [streamEvents.started(streamId, title)]);
+        const events = await appendEvents(sql, [streamEvents.started(streamId, title)]);
+        const changed = [...changedOnAir(streamId, creatorId), ...(isNew ? [topics.creators] : [])];
+        return { streamId, events, changed };
       });
+      live.changes.announce(changed);
       live.announce(events);
-      return events[0]!.streamId;
+      return streamId;
     } catch (error) {
       if (!brokeConstraint(error, 'stream_one_live_per_creator')) throw error;
       const streamId = await findLiveStreamOf(db.pool, actor.id);
@@ -113,15 +116,18 @@ export class Streams {
    * @throws {ForbiddenError} it is somebody else's
    */
   async end(actor: Actor, streamId: bigint): Promise<{ replayed: boolean }> {
-    const events = await this.deps.db.inTransaction(async (sql) => {
+    const { db, live } = this.deps;
+    const { events, changed } = await db.inTransaction(async (sql) => {
       if (!(await lockLog(sql, streamId))) throw new NotFoundError('stream');
       const stream = await findStream(sql, streamId);
       if (stream?.viewerId !== actor.id) throw new ForbiddenError('Only its creator can end a stream.');
-      if (!STREAM_TRANSITIONS[stream.status].includes('ENDED')) return [];
+      if (!STREAM_TRANSITIONS[stream.status].includes('ENDED')) return { events: [], changed: [] };
       await markEnded(sql, streamId);
-      return appendEvents(sql, [...(await endStreaks(sql, [streamId])), streamEvents.ended(streamId)]);
+      const drafts = [...(await endStreaks(sql, [streamId])), streamEvents.ended(streamId)];
+      return { events: await appendEvents(sql, drafts), changed: changedOnAir(streamId, stream.creatorId) };
     });
-    this.deps.live.announce(events);
+    if (changed.length > 0) live.changes.announce(changed);
+    live.announce(events);
     return { replayed: events.length === 0 };
   }
 
@@ -130,32 +136,14 @@ export class Streams {
    * @throws {NotFoundError} no such stream
    * @throws {StreamNotLiveError}
    * @throws {IdempotencyConflictError}
+   * @throws {OverloadedError}
    */
-  async chat(
+  chat(
     actor: Actor,
     message: { streamId: bigint; text: string; idempotencyKey: string },
   ): Promise<{ event: ChatMessageEvent; replayed: boolean }> {
-    const { streamId, text } = message;
     const sender = { id: Number(actor.id), handle: actor.handle, displayName: actor.displayName };
-    const outcome = await this.deps.db.inTransaction(async (sql) => {
-      const fresh: LiveEvent[] = [];
-      const call = {
-        actorId: actor.id,
-        operation: 'sendChatMessage',
-        key: message.idempotencyKey,
-        input: { streamId, text },
-      };
-      const { result, replayed } = await idempotent(sql, call, async () => {
-        if (!(await lockLog(sql, streamId))) throw new NotFoundError('stream');
-        if ((await findStream(sql, streamId))?.status !== 'LIVE') throw new StreamNotLiveError();
-        fresh.push(...(await appendEvents(sql, [streamEvents.chatMessage(streamId, sender, text)])));
-        return { seq: String(fresh[0]!.seq) };
-      });
-      const [event] = replayed ? await readEvents(sql, streamId, BigInt(result.seq) - 1n, 1) : fresh;
-      return { event: event as ChatMessageEvent, replayed, fresh };
-    });
-    this.deps.live.announce(outcome.fresh);
-    return outcome;
+    return this.#chat.say({ viewerId: actor.id, sender, ...message });
   }
 
   /**
@@ -186,10 +174,7 @@ export class Streams {
    * @throws {NotFoundError} no such stream
    * @throws {InvalidCursorError}
    */
-  async watchEvents(
-    streamId: bigint,
-    options: { after: string | undefined; onLapped: () => void },
-  ): Promise<{ epoch: string; events: AsyncIterableIterator<LiveEvent> }> {
+  async watchEvents(streamId: bigint, options: { after: string | undefined; onLapped: () => void }): Promise<Watch> {
     const leave = this.deps.live.presence.enter(streamId);
     try {
       return await this.deps.live.hub.watch(streamId, { ...options, onEnded: leave });
@@ -203,14 +188,14 @@ export class Streams {
    * Watches a stream's counters.
    * @throws {NotFoundError} no such stream
    */
-  async watchPulse(streamId: bigint): Promise<AsyncIterableIterator<PulseValue>> {
+  async watchPulse(streamId: bigint): Promise<SourceReader<PulseValue>> {
     if (!(await findStream(this.deps.db.pool, streamId))) throw new NotFoundError('stream');
     return this.#pulses.watch(streamId);
   }
 
-  /** Commits queued likes, then stops the timers. */
+  /** Commits what is queued, then stops the timers. */
   async close(): Promise<void> {
-    await this.#likes.close();
+    await Promise.all([this.#chat.close(), this.#likes.close()]);
     this.#pulses.close();
     await this.#latestLikes.close();
   }
@@ -222,6 +207,11 @@ export class Streams {
     this.#latestLikes.announce(toLikesValues(totals));
     return batch.map(({ streamId }) => totals.get(streamId));
   }
+}
+
+/** What changes when a stream starts or ends. */
+function changedOnAir(streamId: bigint, creatorId: bigint): string[] {
+  return [topics.liveStreams, topics.stream(streamId), topics.onAir(creatorId)];
 }
 
 function toLikesValues(totals: ReadonlyMap<bigint, bigint>): Map<bigint, LikesValue> {

@@ -39,8 +39,13 @@ export function testOn(options: Omit<ServerOptions, 'databaseUrl'>) {
 
 const HOUR_MS = 3_600_000;
 
-/** A server that writes nothing by itself: streaks stay open, however slow the machine is. */
-export const QUIET = { overrides: { gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS } } };
+/** A server that does nothing by itself: streaks stay open, however slow the machine is, and all SQL is the test's own. */
+export const QUIET = {
+  overrides: {
+    gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
+    payments: { recoveryIntervalMs: HOUR_MS },
+  },
+};
 
 /** The usual one. */
 export const test = testOn(QUIET);
