@@ -12,6 +12,7 @@ export type BenchServer = {
   /** Makes a database, empty or as a copy of another that nobody is connected to, and returns its URL. */
   createDatabase: (name: string, template?: string) => Promise<string>;
   dropDatabase: (name: string) => Promise<void>;
+  urlOf: (name: string) => string;
   /** Stops it and removes its files. May be called again. */
   stop: () => Promise<void>;
 };
@@ -48,15 +49,19 @@ export async function startBenchServer(log: Logger, signal: AbortSignal): Promis
   }
 }
 
-function databasesOf(serverUrl: string): Pick<BenchServer, 'createDatabase' | 'dropDatabase'> {
+function databasesOf(serverUrl: string): Pick<BenchServer, 'createDatabase' | 'dropDatabase' | 'urlOf'> {
+  const urlOf = (name: string): string => {
+    const url = new URL(serverUrl);
+    url.pathname = `/${name}`;
+    return url.href;
+  };
   return {
+    urlOf,
     createDatabase: async (name, template = 'template1') => {
       await run(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
       // What an earlier round has left to be written must not be written during the next.
       await run(serverUrl, 'CHECKPOINT');
-      const url = new URL(serverUrl);
-      url.pathname = `/${name}`;
-      return url.href;
+      return urlOf(name);
     },
     dropDatabase: async (name) => {
       await run(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);

@@ -1,0 +1,65 @@
+import { connect, type Socket } from 'node:net';
+
+const HEADERS_END = '\r\n\r\n';
+
+/** One HTTP/1.1 connection that is kept alive, with one request under way: a client that costs next to nothing. */
+export class ClientConnection {
+  readonly #socket: Socket;
+  readonly #url: URL;
+  #received = '';
+  #waiting: { resolve: (body: string) => void; reject: (error: Error) => void } | undefined;
+
+  constructor(url: string, token: string) {
+    this.#url = new URL(url);
+    this.#socket = connect({ host: this.#url.hostname, port: Number(this.#url.port), noDelay: true });
+    this.#socket.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    this.#socket.on('error', (error) => this.#waiting?.reject(error));
+    this.#socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
+    this.#head =
+      `POST /graphql HTTP/1.1\r\nhost: ${this.#url.host}\r\ncontent-type: application/json\r\naccept: application/json\r\n` +
+      `authorization: Bearer ${token}\r\ncontent-length: `;
+  }
+
+  readonly #head: string;
+
+  /** Posts JSON and resolves with the body of the answer. */
+  post(body: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#socket.write(`${this.#head}${Buffer.byteLength(body)}${HEADERS_END}${body}`);
+    });
+  }
+
+  close(): void {
+    this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+
+  #read(text: string): void {
+    this.#received += text;
+    const headersEnd = this.#received.indexOf(HEADERS_END);
+    if (headersEnd < 0) return;
+    const body = bodyOf(this.#received.slice(0, headersEnd), this.#received.slice(headersEnd + HEADERS_END.length));
+    if (body === undefined) return;
+    this.#received = '';
+    this.#waiting?.resolve(body);
+  }
+}
+
+/** The body, once all of it is here. */
+function bodyOf(headers: string, received: string): string | undefined {
+  const length = /\r\ncontent-length: *(\d+)/i.exec(headers)?.[1];
+  if (length !== undefined) return Buffer.byteLength(received) >= Number(length) ? received : undefined;
+  if (!received.endsWith('\r\n0\r\n\r\n')) return undefined;
+  let body = '';
+  for (let at = 0; ; ) {
+    const sizeEnd = received.indexOf('\r\n', at);
+    const sizeBytes = Number.parseInt(received.slice(at, sizeEnd), 16);
+    if (sizeBytes === 0) return body;
+    const chunk = Buffer.from(received.slice(sizeEnd + 2))
+      .subarray(0, sizeBytes)
+      .toString();
+    body += chunk;
+    at = sizeEnd + 2 + chunk.length + 2;
+  }
+}
