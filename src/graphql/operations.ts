@@ -29,6 +29,8 @@ const DOCUMENT_OVERHEAD_CHARACTERS = 64;
 export type ExecutionInput = {
   contextValue?: unknown;
   variableValues?: { readonly [name: string]: unknown } | null | undefined;
+  /** The same, coerced; for who executes an operation with the same variables again and again. */
+  coercedValues?: Record<string, unknown> | undefined;
   rootValue?: unknown;
 };
 
@@ -55,7 +57,9 @@ export type Operations = {
   /** The operation of the text with this name; without a name, the only one. */
   prepare: (text: string, operationName?: string | null) => PreparedOperation | RefusedOperation;
   /** Executes an operation of a document that is valid, whoever parsed it. Errors are masked. */
-  execute: (args: Omit<ExecutionArgs, 'schema'>) => MaybePromise<ExecutionResult>;
+  execute: (
+    args: Omit<ExecutionArgs, 'schema'> & Pick<ExecutionInput, 'coercedValues'>,
+  ) => MaybePromise<ExecutionResult>;
 };
 
 /** @param options.maskError what a client may see of an error; hears of every error once */

@@ -10,6 +10,8 @@ export type Bus = {
   publish: (channel: string, message: string) => Promise<void>;
   /** Resolves, when messages will arrive, with a function that ends the subscription. */
   subscribe: (channel: string, listener: BusListener) => Promise<() => Promise<void>>;
+  /** Whether nobody else listens: what is for this process alone needs no message. */
+  readonly isLocal: boolean;
   /** Whether messages can travel now. */
   isUp: () => boolean;
   close: () => Promise<void>;

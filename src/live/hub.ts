@@ -6,7 +6,7 @@ import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
 import { Feed } from './feed.ts';
-import { decodeEvents } from './live-event.ts';
+import { decodeEvents, type LiveEvent } from './live-event.ts';
 import { readEvents, readHead, readHeads } from './live-log.ts';
 import { Watcher } from './watcher.ts';
 
@@ -80,6 +80,12 @@ export class Hub {
     }
   }
 
+  /** Takes committed events of a stream, ascending and contiguous, as the bus brings them; nothing if nobody here watches it. */
+  receive(streamId: bigint, events: readonly LiveEvent[]): void {
+    const feed = this.#feeds.get(streamId)?.feed;
+    if (feed) this.#guard(feed, feed.receive(events));
+  }
+
   /** Ends every feed. Watchers are ended by closing their transports. */
   async close(): Promise<void> {
     await this.#poll.stop();
@@ -100,13 +106,9 @@ export class Hub {
   #acquire(streamId: bigint): FeedEntry {
     let entry = this.#feeds.get(streamId);
     if (!entry) {
-      const created: FeedEntry = { opening: this.#open(streamId), watchers: 0 };
-      created.opening.then(
-        ({ feed }) => {
-          created.feed = feed;
-        },
-        () => {}, // every watcher awaits `opening` and gets the error
-      );
+      const created = { watchers: 0 } as FeedEntry;
+      created.opening = this.#open(streamId, created);
+      created.opening.catch(() => {}); // every watcher awaits it and gets the error
       entry = created;
       this.#feeds.set(streamId, entry);
     }
@@ -131,19 +133,19 @@ export class Hub {
    * Bus first, Postgres second: what was committed before is read, and what is committed afterwards is heard. The feed begins
    * somewhat in the past: those who reconnect after a restart, all at once, then find what they missed in memory.
    */
-  async #open(streamId: bigint): Promise<OpenFeed> {
-    let feed: Feed | undefined;
+  async #open(streamId: bigint, entry: FeedEntry): Promise<OpenFeed> {
     const close = await this.deps.bus.subscribe(channels.stream(streamId), (message) => {
-      if (feed) this.#guard(feed, feed.receive(decodeEvents(streamId, message)));
+      if (entry.feed) this.#guard(entry.feed, entry.feed.receive(decodeEvents(streamId, message)));
     });
     try {
       const head = await readHead(this.deps.db.pool, streamId);
       if (!head) throw new NotFoundError('stream');
       const before = head.lastSeq > PRELOAD ? head.lastSeq - PRELOAD : 0n;
-      feed = new Feed(streamId, head.epoch, before, {
+      const feed = new Feed(streamId, head.epoch, before, {
         ...this.limits,
         readPage: (afterSeq, limit) => readEvents(this.deps.db.pool, streamId, afterSeq, limit),
       });
+      entry.feed = feed; // from now on it hears, so that nothing is missed between the read and the return
       await feed.catchUp();
       return { feed, close };
     } catch (error) {

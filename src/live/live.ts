@@ -14,7 +14,10 @@ export type Live = {
   hub: Hub;
   presence: Presence;
   changes: Changes;
-  /** Tells all processes of committed events: one bus message per stream. Does not wait; what is lost is polled. */
+  /**
+   * Tells all processes of committed events: one bus message per stream, none when there is only this one. Does not wait; what
+   * is lost is polled.
+   */
   announce: (events: readonly LiveEvent[]) => void;
   close: () => Promise<void>;
 };
@@ -31,9 +34,11 @@ export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits
     changes,
     announce: (events) => {
       for (const [streamId, batch] of groupBy(events, (event) => event.streamId)) {
-        deps.bus.publish(channels.stream(streamId), encodeEvents(batch)).catch((error: unknown) => {
-          deps.log.warn({ err: error, streamId: String(streamId) }, 'announcing events failed; watchers poll');
-        });
+        if (deps.bus.isLocal) hub.receive(streamId, batch);
+        else
+          deps.bus.publish(channels.stream(streamId), encodeEvents(batch)).catch((error: unknown) => {
+            deps.log.warn({ err: error, streamId: String(streamId) }, 'announcing events failed; watchers poll');
+          });
       }
     },
     close: async () => {

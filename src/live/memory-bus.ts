@@ -16,6 +16,7 @@ export function createMemoryBus(): Bus {
         if (all.size === 0 && listeners.get(channel) === all) listeners.delete(channel);
       };
     },
+    isLocal: true,
     isUp: () => true,
     close: async () => listeners.clear(),
   };

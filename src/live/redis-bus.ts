@@ -50,6 +50,7 @@ export async function createRedisBus(url: string, deployment: string, log: Logge
       await send(subscriber, () => subscriber.sSubscribe(name, own));
       return () => send(subscriber, () => subscriber.sUnsubscribe(name, own));
     },
+    isLocal: false,
     isUp: () => publisher.isReady && subscriber.isReady,
     close: async () => {
       publisher.destroy();

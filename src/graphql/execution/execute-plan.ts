@@ -43,15 +43,15 @@ type Results = Record<string, unknown>;
  */
 export function executePlan(
   plan: Plan,
-  input: { rootValue?: unknown; contextValue?: unknown; variableValues?: Readonly<Results> | null | undefined },
+  input: {
+    rootValue?: unknown;
+    contextValue?: unknown;
+    variableValues?: Readonly<Results> | null | undefined;
+    coercedValues?: Results | undefined;
+  },
 ): MaybePromise<ExecutionResult> {
-  const variables = getVariableValues(
-    plan.schema,
-    plan.operation.variableDefinitions ?? [],
-    input.variableValues ?? {},
-    { maxErrors: VARIABLE_ERRORS_MAX },
-  );
-  if (variables.errors) return { errors: variables.errors };
+  const variables = input.coercedValues ? { coerced: input.coercedValues } : coerce(plan, input.variableValues);
+  if (!variables.coerced) return { errors: variables.errors };
   const { rootValue, contextValue } = input;
   const run: Run = {
     plan,
@@ -74,6 +74,11 @@ export function executePlan(
   } catch (error) {
     return failureOf(run, error);
   }
+}
+
+function coerce({ schema, operation }: Plan, values: Readonly<Results> | null | undefined) {
+  const definitions = operation.variableDefinitions ?? [];
+  return getVariableValues(schema, definitions, values ?? {}, { maxErrors: VARIABLE_ERRORS_MAX });
 }
 
 /** Executes fields side by side. Throws, or rejects, when one that may not be null failed. */

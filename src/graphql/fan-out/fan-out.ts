@@ -17,10 +17,13 @@ export type FanOutOptions = {
   windowMs: number;
 };
 
+/** What an event is executed with; a group coerces its variables once. */
+export type EventArgs = ExecutionArgs & { coercedValues?: Record<string, unknown> };
+
 /** What the fan-out needs of GraphQL. Errors in what these return are masked already. */
 export type Executor = {
   /** Executes the selection of one event: `rootValue` is the event. */
-  executeEvent: (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
+  executeEvent: (args: EventArgs) => ExecutionResult | Promise<ExecutionResult>;
   /** What the client may see of an error. */
   mask: (error: unknown) => GraphQLError;
 };
@@ -68,7 +71,7 @@ export class FanOut {
     return new Results(stream, (rootValue) => this.#execute({ ...args, rootValue }), this.executor.mask);
   }
 
-  #execute(args: ExecutionArgs): ReturnType<Executor['executeEvent']> {
+  #execute(args: EventArgs): ReturnType<Executor['executeEvent']> {
     this.executed++;
     return this.executor.executeEvent(args);
   }
@@ -86,14 +89,15 @@ export class FanOut {
     const mapped = stream instanceof MappedIterator;
     const reader: unknown = mapped ? stream.source : stream;
     if (!(reader instanceof SourceReader)) return undefined;
-    const key = sharingKey(args);
-    if (key === undefined) return undefined;
+    const sharing = sharingKey(args);
+    if (!sharing) return undefined;
+    const { key, coercedValues } = sharing;
     const groups = this.#groups.get(reader.source) ?? new Map<string, Group>();
     this.#groups.set(reader.source, groups);
     let group = groups.get(key);
     if (!group) {
       const created = new Group<unknown>(reader.source, {
-        respond: this.#responder(args, mapped ? stream.map : (item) => item),
+        respond: this.#responder({ ...args, coercedValues }, mapped ? stream.map : (item) => item),
         windowMs: this.options.windowMs,
         onEmpty: () => {
           if (groups.get(key) === created) groups.delete(key);
@@ -106,7 +110,7 @@ export class FanOut {
   }
 
   /** Executes as nobody in particular: what is public is the same for all, and what is not is not selected. */
-  #responder(args: ExecutionArgs, toValue: (item: unknown) => unknown): Respond<unknown> {
+  #responder(args: EventArgs, toValue: (item: unknown) => unknown): Respond<unknown> {
     const { services, log } = args.contextValue as Context;
     return (item) => {
       const value = toValue(item);

@@ -1,8 +1,8 @@
 import type { Source } from '../../live/source.ts';
 import type { SharedResponse } from './response.ts';
 
-/** Bytes of responses that a group keeps for those who are behind: a thousand or two, for all who reconnect after an outage. */
-export const RESPONSE_BYTES_KEPT_MAX = 512 * 1024;
+/** Bytes of responses that a group keeps for those who are behind: some hundred, for all who reconnect after an outage. */
+export const RESPONSE_BYTES_KEPT_MAX = 256 * 1024;
 /** What a response costs besides its bytes. */
 const RESPONSE_BYTES_MIN = 200;
 /** Messages in one write; who is further behind gets several. */

@@ -35,7 +35,7 @@ const known = new WeakMap<DocumentNode, Map<string, Sharing | null>>();
  * variables without the cursor. Undefined when the operation must be executed for each viewer.
  * @param args of a valid operation whose variables could be coerced
  */
-export function sharingKey(args: ExecutionArgs): string | undefined {
+export function sharingKey(args: ExecutionArgs): { key: string; coercedValues: Record<string, unknown> } | undefined {
   const sharing = sharingOf(args.schema, args.document, args.operationName ?? '');
   if (!sharing) return undefined;
   const { coerced } = getVariableValues(
@@ -45,7 +45,8 @@ export function sharingKey(args: ExecutionArgs): string | undefined {
   );
   if (!coerced) return undefined;
   const variables = Object.entries(coerced).filter(([name]) => !sharing.cursorVariables.has(name));
-  return `${sharing.text}\n${args.operationName ?? ''}\n${canonicalJson(Object.fromEntries(variables))}`;
+  const key = `${sharing.text}\n${args.operationName ?? ''}\n${canonicalJson(Object.fromEntries(variables))}`;
+  return { key, coercedValues: coerced };
 }
 
 function sharingOf(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing | null {

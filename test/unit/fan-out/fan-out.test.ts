@@ -91,7 +91,11 @@ function world(shared = true, failAt = 0n) {
   return { log, feed, ends, fanOut, subscribe, write };
 }
 
-const dataOf = async (results: AsyncIterator<ExecutionResult>) => (await results.next()).value?.data;
+/** The data of the next result, as Yoga would write it. */
+const dataOf = async (results: AsyncIterator<ExecutionResult & { stringify?: () => string }>) => {
+  const { value } = await results.next();
+  return JSON.parse(value.stringify?.() ?? JSON.stringify(value)).data;
+};
 
 describe('public selections', () => {
   test('are executed once, and as nobody in particular', async () => {

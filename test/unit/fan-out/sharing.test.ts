@@ -8,7 +8,7 @@ import { LIVE_EVENTS, STREAM_PULSE, WALLET_UPDATES } from '../../support/documen
 const schema = buildSchema({ demo: true });
 
 function keyOf(document: string, variables: Record<string, unknown> = {}, operationName?: string): string | undefined {
-  return sharingKey({ schema, document: parse(document), variableValues: variables, operationName });
+  return sharingKey({ schema, document: parse(document), variableValues: variables, operationName })?.key;
 }
 
 const streamId = 'TGl2ZVN0cmVhbTox';
