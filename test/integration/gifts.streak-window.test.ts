@@ -1,11 +1,13 @@
 /** Streaks that nobody continues: the window passes, and they end, whatever becomes of the sender and the server. */
-import { expect } from 'vitest';
+import { describe, expect } from 'vitest';
+import { STREAKS_PER_TRANSACTION_MAX } from '../../src/domains/gifts/streak-sweep.ts';
 import { LIVE_EVENTS } from '../support/documents.ts';
 import type { Endpoint } from '../support/endpoint.ts';
 import { test } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { endStream, giftId, type LiveEvent, type LiveEventEdge, sendGift, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
+import { rowOf } from './support/ids.ts';
 import { readEvents, streakLines, sumOf } from './support/log.ts';
 import { atOnce, tally } from './support/outcomes.ts';
 
@@ -130,5 +132,51 @@ test.describe('with a sweep that is late', () => {
       'Rose ended total 2 coins 2',
       'Rose x3 streak 3',
     ]);
+  });
+});
+
+describe('after an outage', () => {
+  test.override('serverOptions', notSweeping);
+
+  test('streaks by the thousand are closed in steps, so that no gift waits for all of them', async ({
+    db,
+    server,
+    live,
+  }) => {
+    const streaks = 2 * STREAKS_PER_TRANSACTION_MAX + 1;
+    await db.pool.query(
+      `WITH wallet AS (
+         INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
+           SELECT 'VIEWER', nextval('viewer_id_seq'), 'COIN', 'WALLET' FROM generate_series(1, $1::int) RETURNING id, owner_id
+       ) INSERT INTO viewer (id, subject, handle, display_name, wallet_id)
+           SELECT owner_id, 'crowd:' || owner_id, 'crowd' || owner_id, 'Crowd', id FROM wallet`,
+      [streaks],
+    );
+    await db.pool.query(
+      `INSERT INTO stream_gifter (stream_id, viewer_id, coins) SELECT $1, id, 1 FROM viewer WHERE subject LIKE 'crowd:%'`,
+      [rowOf(live.streamId)],
+    );
+    await db.pool.query(
+      `INSERT INTO gift_streak (stream_id, viewer_id, gift_id, total, coins, expires_at)
+         SELECT $1, v.id, g.id, 1, g.coins, now() - interval '1 minute'
+           FROM viewer v, (SELECT * FROM gift ORDER BY coins LIMIT 1) g WHERE v.subject LIKE 'crowd:%'`,
+      [rowOf(live.streamId)],
+    );
+    const other = await startServer({ databaseUrl: db.url, ...sweeping });
+    try {
+      const ended = await watchUntilEnded(other, live.streamId, streaks);
+      const senders = new Set(
+        ended.filter(({ type }) => type === 'STREAK_ENDED').map(({ sender }) => (sender as { id: string }).id),
+      );
+      expect(senders.size).toBe(streaks);
+      const { rows } = await db.pool.query<{ together: number }>(
+        `SELECT count(*)::int AS together FROM live_event WHERE stream_id = $1 AND type = 'STREAK_ENDED' GROUP BY occurred_at`,
+        [rowOf(live.streamId)],
+      );
+      expect(Math.max(...rows.map(({ together }) => together))).toBeLessThanOrEqual(STREAKS_PER_TRANSACTION_MAX);
+      expect(await readEvents({ api: server.http() }, live.streamId)).toHaveLength(1 + streaks);
+    } finally {
+      await other.close();
+    }
   });
 });

@@ -30,10 +30,18 @@ const app = await createApp(benchConfig(options), {
 });
 const { url } = await app.listen();
 
+const rowIds = new Map<string, bigint>();
+
+function rowOf(streamId: string): bigint {
+  const row = rowIds.get(streamId) ?? rowId('LiveStream', streamId)!;
+  rowIds.set(streamId, row);
+  return row;
+}
+
 serveFeed(url, async (streams, count, padding) => {
   const drafts = streams.flatMap((streamId) =>
     Array.from({ length: count }, () => ({
-      streamId: rowId('LiveStream', streamId)!,
+      streamId: rowOf(streamId),
       type: 'GIFT_SENT' as const,
       payload: giftPayload(padding),
     })),

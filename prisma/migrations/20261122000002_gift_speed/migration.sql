@@ -135,7 +135,7 @@ CREATE TRIGGER "gift_streak_stays" BEFORE UPDATE OF "stream_id", "viewer_id" ON 
 
 -- ---- the ledger and the log --------------------------------------------------------------------------------------------
 
--- What makes the statements below cheap: arrays are read by position: unnest() would copy each of them first. Rows are
+-- What makes the statements below cheap: short arrays are read by position: unnest() would copy each of them first. Rows are
 -- updated by "= ANY", which descends an index once for many keys, and is a plan that no statistics can turn into a bad join.
 -- width_bucket() finds a value in a sorted array by halves; array_position() is for the short ones.
 -- Sequential scans are off, so that a plan made while a table was empty is right when it is full.
@@ -165,8 +165,9 @@ RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   log bigint[]; head bigint[];
 BEGIN
+  -- By unnest(): in an array of texts a position is found by counting, and a stream that ends may close thousands of streaks.
   INSERT INTO live_event (stream_id, seq, type, payload, occurred_at)
-    SELECT p_stream[n], p_seq[n], p_type[n], p_payload[n], p_at FROM generate_subscripts(p_stream, 1) n;
+    SELECT e.*, p_at FROM unnest(p_stream, p_seq, p_type, p_payload) e;
   SELECT array_agg(h.stream_id), array_agg(h.seq) INTO log, head
     FROM (SELECT p_stream[n] AS stream_id, max(p_seq[n]) AS seq FROM generate_subscripts(p_stream, 1) n GROUP BY 1) h;
   UPDATE live_log SET last_seq = head[array_position(log, stream_id)] WHERE stream_id = ANY(log);

@@ -140,12 +140,13 @@ export async function findStreamsWithExpiredStreaks(sql: Queryable, limit: numbe
 
 /**
  * Deletes streaks of streams, whose logs the caller has locked.
+ * @param which all of them, or so many at the most of those whose window has passed, oldest first
  * @returns the events that close them, oldest first, to be appended in the same transaction
  */
 export async function takeStreaks(
   sql: SqlTransaction,
   streamIds: readonly bigint[],
-  which: 'all' | 'expired',
+  which: 'all' | { expired: number },
 ): Promise<LiveEventDraft[]> {
   type Taken = {
     streamId: bigint;
@@ -160,12 +161,15 @@ export async function takeStreaks(
   };
   const taken = await rows<Taken>(
     sql,
-    `/* gifts.takeStreaks */ WITH taken AS (
-       DELETE FROM gift_streak WHERE stream_id = ANY($1) AND ($2 OR expires_at < clock_timestamp()) RETURNING *
+    `/* gifts.takeStreaks */ WITH chosen AS (
+       SELECT stream_id, viewer_id FROM gift_streak WHERE stream_id = ANY($1) AND ($2 OR expires_at < clock_timestamp())
+        ORDER BY expires_at, viewer_id LIMIT $3
+     ), taken AS (
+       DELETE FROM gift_streak s USING chosen c WHERE s.stream_id = c.stream_id AND s.viewer_id = c.viewer_id RETURNING s.*
      ) SELECT t.stream_id AS "streamId", v.id AS "senderId", v.handle, v.display_name AS "displayName",
               g.id AS "giftId", g.name, g.coins AS price, t.total, t.coins
          FROM taken t JOIN viewer v ON v.id = t.viewer_id JOIN gift g ON g.id = t.gift_id ORDER BY t.expires_at, t.viewer_id`,
-    [streamIds, which === 'all'],
+    [streamIds, which === 'all', which === 'all' ? null : which.expired],
   );
   return taken.map((row) =>
     streakEnded(row.streamId, {

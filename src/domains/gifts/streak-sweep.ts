@@ -7,8 +7,11 @@ import { findStreamsWithExpiredStreaks, takeStreaks } from './gifts.repo.ts';
 
 /** How often streaks whose window has passed are looked for. */
 export const SWEEP_INTERVAL_MS = 1_000;
-/** Streams whose streaks one SQL transaction closes. */
-const STREAMS_PER_SWEEP_MAX = 100;
+/** Streams whose streaks one SQL transaction closes, and how many: gifts wait for it. */
+const STREAMS_PER_TRANSACTION_MAX = 100;
+export const STREAKS_PER_TRANSACTION_MAX = 500;
+/** Transactions of one sweep; the next goes on. After an outage there is much to close. */
+const TRANSACTIONS_PER_SWEEP_MAX = 100;
 
 /**
  * Closes streaks that nobody continued. What is open stands in the database, so a streak of a server that died is closed by
@@ -32,13 +35,15 @@ export class StreakSweep {
 
   async #sweep(): Promise<void> {
     try {
-      const streamIds = await findStreamsWithExpiredStreaks(this.deps.db.pool, STREAMS_PER_SWEEP_MAX);
-      if (streamIds.length === 0) return;
-      const events = await this.deps.db.inTransaction(async (sql) => {
-        await lockLogs(sql, streamIds);
-        return appendEvents(sql, await takeStreaks(sql, streamIds, 'expired'));
-      });
-      this.deps.live.announce(events);
+      for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
+        const streamIds = await findStreamsWithExpiredStreaks(this.deps.db.pool, STREAMS_PER_TRANSACTION_MAX);
+        if (streamIds.length === 0) return;
+        const events = await this.deps.db.inTransaction(async (sql) => {
+          await lockLogs(sql, streamIds);
+          return appendEvents(sql, await takeStreaks(sql, streamIds, { expired: STREAKS_PER_TRANSACTION_MAX }));
+        });
+        this.deps.live.announce(events);
+      }
     } catch (error) {
       this.deps.log.warn({ err: error }, 'closing streaks failed; the next sweep tries again');
     }

@@ -28,6 +28,9 @@ export type Executor = {
   mask: (error: unknown) => GraphQLError;
 };
 
+/** Who asks when a group does. */
+const NOBODY: Omit<Context, 'services' | 'log'> = { actor: undefined, tokenProblem: undefined, endConnection() {} };
+
 type Shared = { group: Group; reader: SourceReader<unknown> };
 
 /** Starts subscriptions, and finds those that can share their execution (docs/feed-protocol.md, "The fan-out"). */
@@ -115,13 +118,7 @@ export class FanOut {
     return (item) => {
       const value = toValue(item);
       if (value === undefined) return undefined;
-      const contextValue: Context = {
-        services,
-        log,
-        actor: undefined,
-        tokenProblem: undefined,
-        endConnection: () => undefined,
-      };
+      const contextValue: Context = { services, log, ...NOBODY };
       const result = this.#execute({ ...args, rootValue: value, contextValue });
       return result instanceof Promise
         ? result.then((settled) => new SharedResponse(settled))
