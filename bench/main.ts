@@ -1,9 +1,9 @@
 /**
  * Every benchmark, one after the other; writes docs/benchmarks.md.
  *
- *   npm run bench                          about 15 minutes, on an idle machine
+ *   npm run bench                          about 25 minutes, on an idle machine
  *   npm run bench -- --only fan-out,gifts  these alone; the others keep the results that docs/benchmarks has
- *   npm run bench -- --quick               a smoke run of about 2 minutes, which writes nothing
+ *   npm run bench -- --quick               a smoke run of some minutes, which writes nothing
  *     --rounds 5     rounds of each variant, 3 by default
  *     --out <dir>    where to write, docs by default
  */

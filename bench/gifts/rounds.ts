@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callInTurn } from '../lib/callers.ts';
+import { type ReadPostgresCpu, watchPostgresCpu } from '../lib/cpu.ts';
 import type { BenchServer } from '../lib/server.ts';
 import { quantile } from '../lib/stats.ts';
 import { checkRound } from './check.ts';
-import { type ReadPostgresCpu, watchPostgresCpu } from './postgres-cpu.ts';
 import type { Seeded } from './seed.ts';
 import type { GiftVariant } from './variant.ts';
 import { GiftWorkload } from './workload.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { watchPostgresCpu } from '../gifts/postgres-cpu.ts';
 import { callInTurn } from '../lib/callers.ts';
+import { watchPostgresCpu } from '../lib/cpu.ts';
 import { below, createRandom } from '../lib/random.ts';
 import { asActor, openServices } from '../lib/services.ts';
 import { quantile } from '../lib/stats.ts';

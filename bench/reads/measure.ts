@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Child } from '../lib/child.ts';
-import { postgresCpuMs, processCpuMs } from './cpu.ts';
+import { processCpuMs, type ReadPostgresCpu } from '../lib/cpu.ts';
 import type { LoadCommands } from './load.api.ts';
 import type { PageRequest, ReadsPage } from './pages.ts';
 import type { ReadsServer, VariantName } from './variants.ts';
@@ -50,11 +50,11 @@ export async function checkPage(page: ReadsPage, servers: ReadonlyMap<VariantNam
 export async function measurePage(
   server: ReadsServer,
   request: PageRequest,
-  deps: { load: Child<LoadCommands>; postmaster: number; durationMs: number },
+  deps: { load: Child<LoadCommands>; postgresCpuMs: ReadPostgresCpu; durationMs: number },
 ): Promise<Cost> {
-  const { load, postmaster, durationMs } = deps;
+  const { load, postgresCpuMs, durationMs } = deps;
   const { query, variables } = request;
-  const used = () => ({ server: processCpuMs(server.pid), postgres: postgresCpuMs(postmaster) });
+  const used = () => ({ server: processCpuMs(server.pid), postgres: postgresCpuMs() });
   const before = used();
   const { requests, p99Ms } = await load.call('run', {
     url: server.ready.url,

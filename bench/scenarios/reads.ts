@@ -1,7 +1,6 @@
-import pg from 'pg';
 import { type Child, startChild } from '../lib/child.ts';
+import { watchPostgresCpu } from '../lib/cpu.ts';
 import { formatNumber, print } from '../lib/output.ts';
-import { postmasterPid } from '../reads/cpu.ts';
 import type { LoadCommands } from '../reads/load.api.ts';
 import { ask, CONNECTIONS, type Cost, checkPage, measurePage, requestOf } from '../reads/measure.ts';
 import { NEWEST_STREAM, type ReadsSize, readsPages } from '../reads/pages.ts';
@@ -51,7 +50,7 @@ async function measureAll(
   databaseUrl: string,
   { quick, rounds, signal }: BenchContext,
 ): Promise<Results> {
-  const postmaster = await readPostmaster(databaseUrl);
+  const postgresCpuMs = await watchPostgresCpu(databaseUrl);
   const pages = readsPages(await findNewestStream(servers));
   const results: Results = new Map();
   for (const page of pages) {
@@ -63,7 +62,7 @@ async function measureAll(
       for (const [name, server] of servers) {
         signal.throwIfAborted();
         const durationMs = quick ? QUICK_MS : round === 0 ? WARM_UP_MS : MEASURE_MS;
-        const cost = await measurePage(server, requestOf(page, name), { load, postmaster, durationMs });
+        const cost = await measurePage(server, requestOf(page, name), { load, postgresCpuMs, durationMs });
         if (round === 0) continue;
         costs.get(name)!.push(cost);
         print(`${page.name}, round ${round}, ${VARIANTS[name]}: ${formatNumber(cost.totalMs, 3)} ms of CPU`);
@@ -71,16 +70,6 @@ async function measureAll(
     }
   }
   return results;
-}
-
-async function readPostmaster(databaseUrl: string): Promise<number> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    return await postmasterPid(client);
-  } finally {
-    await client.end();
-  }
 }
 
 async function findNewestStream(servers: ReadonlyMap<VariantName, ReadsServer>) {
