@@ -1,10 +1,9 @@
-import type { hashInput } from '../kernel/idempotency.ts';
 import { rows, type SqlTransaction, statement } from './database.ts';
 
 /** What makes a mutation idempotent: the key is unique per actor and operation. */
 export type KeyOfCall = { actorId: bigint; key: string };
-/** What a key stands for: the input that it was used with, see {@link hashInput}, and the JSON value that was returned. */
-export type StoredCall<Result> = { inputHash: ReturnType<typeof hashInput>; result: Result };
+/** What a key stands for: the input that it was used with, as `hashInput` has it, and the JSON value that was returned. */
+export type StoredCall<Result> = { inputHash: string; result: Result };
 
 /** Two servers used a key at once for things that have no lock in common: one of them must look again. */
 export const KEY_TAKEN = 'idempotency_key_pkey';

@@ -7,6 +7,7 @@ import SchemaBuilder, {
   type TypeParam,
 } from '@pothos/core';
 import {
+  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
@@ -60,12 +61,16 @@ SchemaBuilder.registerPlugin(PLUGIN_NAME, PublicFieldsPlugin);
 
 export default PLUGIN_NAME;
 
-/** Whether everything that an operation selects, fragments included and whatever type comes, is marked public. */
+/** Whether everything that an operation of a valid document selects, fragments included and whatever type comes, is marked public. */
 export function selectsOnlyPublicFields(
   schema: GraphQLSchema,
+  document: DocumentNode,
   operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): boolean {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
   // Each fragment is looked at once: spread again and again it would take exponential time.
   const judged = new Map<string, boolean>();
   const isPublicSet = (type: GraphQLNamedType | undefined, { selections }: SelectionSetNode): boolean =>

@@ -1,10 +1,8 @@
 import {
   type DocumentNode,
   type ExecutionResult,
-  type FragmentDefinitionNode,
   type GraphQLSchema,
   getOperationAST,
-  Kind,
   type OperationDefinitionNode,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
@@ -89,11 +87,7 @@ function createJudge(schema: GraphQLSchema): (document: DocumentNode, operationN
     if (operation?.operation !== 'query') return false;
     let verdict = verdicts.get(operation);
     if (verdict === undefined) {
-      const fragments = document.definitions.filter(
-        (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
-      );
-      const byName = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
-      verdict = selectsOnlyPublicFields(schema, operation, byName);
+      verdict = selectsOnlyPublicFields(schema, document, operation);
       verdicts.set(operation, verdict);
     }
     return verdict;

@@ -6,7 +6,7 @@ export const RESPONSE_BYTES_KEPT_MAX = 256 * 1024;
 /** What a response costs besides its bytes. */
 const RESPONSE_BYTES_MIN = 200;
 /** Messages in one write; who is further behind gets several. */
-const MESSAGES_PER_WRITE_MAX = 64;
+export const MESSAGES_PER_WRITE_MAX = 64;
 
 /** Who takes what is due when the group says so. */
 export type GroupMember = { flush: () => void };

@@ -2,7 +2,6 @@ import {
   type ASTNode,
   type DocumentNode,
   type ExecutionArgs,
-  type FragmentDefinitionNode,
   type GraphQLSchema,
   getOperationAST,
   getVariableValues,
@@ -66,11 +65,7 @@ function sharingOf(schema: GraphQLSchema, document: DocumentNode, operationName:
 function judge(schema: GraphQLSchema, document: DocumentNode, operationName: string): Sharing | null {
   const operation = getOperationAST(document, operationName || null);
   if (!operation) return null;
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
-  if (isIncremental(document) || !selectsOnlyPublicFields(schema, operation, fragments)) return null;
+  if (isIncremental(document) || !selectsOnlyPublicFields(schema, document, operation)) return null;
   return { operation, text: print(document), cursorVariables: cursorVariables(document, operation) };
 }
 

@@ -1,10 +1,7 @@
 import type { Source, SourceReader } from '../../live/source.ts';
 import { encodeFrames, nextPrefix } from './frames.ts';
-import type { Group, GroupMember } from './group.ts';
+import { type Group, type GroupMember, MESSAGES_PER_WRITE_MAX } from './group.ts';
 import type { SocketWriter } from './socket-writer.ts';
-
-/** Past events whose messages are written before the socket is asked again whether it keeps up. */
-const PAST_MESSAGES_PER_WRITE_MAX = 64;
 
 /** What a member is made of. */
 export type SocketMemberOptions<Item> = {
@@ -108,8 +105,8 @@ export class SocketMember<Item = unknown> implements AsyncGenerator<never, undef
 
   async #writePast(page: ReturnType<NonNullable<Source<Item>['past']>>): Promise<void> {
     const events = await page;
-    for (let start = 0; start < events.length && this.#state !== 'ended'; start += PAST_MESSAGES_PER_WRITE_MAX) {
-      await this.#writeEvents(events.slice(start, start + PAST_MESSAGES_PER_WRITE_MAX));
+    for (let start = 0; start < events.length && this.#state !== 'ended'; start += MESSAGES_PER_WRITE_MAX) {
+      await this.#writeEvents(events.slice(start, start + MESSAGES_PER_WRITE_MAX));
     }
   }
 
