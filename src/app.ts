@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
+import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
@@ -89,6 +90,7 @@ export async function createApp(
     creators: new Creators(db, live.changes),
     streams,
     gifts,
+    catalog: new Catalog({ db }),
   };
 
   const isAllowedOrigin = originCheck(demo);
@@ -117,6 +119,7 @@ export async function createApp(
     log,
     isAllowedOrigin,
     isReady: () => answers(db.pool),
+    webhooks: new Map(),
   });
 
   await seedCatalogue(db);

@@ -10,6 +10,8 @@ const DRAIN_MS_MAX = 5_000;
 /** A client has so long to send its headers, and then its request. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Bytes of a webhook's body at the most. */
+const WEBHOOK_BODY_SIZE_MAX = 256 * 1024;
 
 /** The HTTP server. */
 export type HttpServer = {
@@ -18,7 +20,15 @@ export type HttpServer = {
   close: () => Promise<void>;
 };
 
+/** What a webhook gets: its headers, and its body as it came, for signatures to be checked against. */
+export type WebhookRequest = { headers: IncomingMessage['headers']; body: Buffer };
+
+/** Handles the POSTs of one webhook; the sender tries again unless the status is 2xx. */
+export type Webhook = (request: WebhookRequest) => Promise<{ status: number; body: unknown }>;
+
 type Deps = {
+  /** By path, such as "/webhooks/stripe". */
+  webhooks: ReadonlyMap<string, Webhook>;
   yoga: GraphQLServer;
   isEventStream: (res: ServerResponse) => boolean;
   sockets: SocketTransport;
@@ -28,7 +38,7 @@ type Deps = {
   isReady: () => Promise<boolean>;
 };
 
-/** Routes: /graphql over HTTP, SSE and WebSocket, /health (the process lives), /ready (it can serve). */
+/** Routes: /graphql over HTTP, SSE and WebSocket, /webhooks/*, /health (the process lives), /ready (it can serve). */
 export function createHttpServer(deps: Deps): HttpServer {
   const underWay = new Set<ServerResponse>();
   const server = createServer(
@@ -82,6 +92,14 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
     const ready = await deps.isReady();
     return respond(res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' });
   }
+  const webhook = deps.webhooks.get(path!);
+  if (webhook) {
+    if (req.method !== 'POST') return respond(res, 405, { errors: [{ message: 'Send a POST.' }] });
+    const body = await readBody(req, WEBHOOK_BODY_SIZE_MAX);
+    if (!body) return respond(res, 413, { errors: [{ message: 'The body is too large.' }] });
+    const answer = await webhook({ headers: req.headers, body });
+    return respond(res, answer.status, answer.body);
+  }
   if (path === '/') {
     res.writeHead(302, { location: '/graphql' }).end();
     return;
@@ -102,6 +120,18 @@ function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buf
     return;
   }
   deps.sockets.upgrade(request, socket, head);
+}
+
+/** The whole body, or undefined when it has more bytes than that. */
+async function readBody(req: IncomingMessage, sizeMax: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > sizeMax) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function isJson(contentType: string | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
+import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
@@ -17,6 +18,7 @@ export type Services = {
   creators: Creators;
   streams: Streams;
   gifts: Gifts;
+  catalog: Catalog;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

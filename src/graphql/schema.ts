@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
+import '../domains/catalog/catalog.schema.ts';
 import '../domains/creators/creators.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
 import '../domains/payments/payments.schema.ts';

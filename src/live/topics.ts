@@ -11,6 +11,14 @@ export const topics = {
   creators: 'creators',
   /** What a creator is live with. */
   onAir: (creatorId: bigint) => `onAir:${creatorId}`,
+  /** Which products there are, and what is said of them. */
+  products: 'products',
+  /** The stock of a product. */
+  product: (id: bigint) => `product:${id}`,
+  /** What a stream's creator shows, and the offers in it. */
+  showcase: (streamId: bigint) => `showcase:${streamId}`,
+  /** Which products trend. */
+  trends: 'trends',
   /** What is for sale. Nobody announces it: it changes with a release, or by hand. */
   catalogue: 'catalogue',
 };

@@ -16,7 +16,7 @@ import {
   listCoinPacks,
   lockPurchase,
 } from './payments.repo.ts';
-import { type PaymentProvider, ProviderUnavailableError } from './providers/provider.ts';
+import { type Charge, type PaymentProvider, ProviderUnavailableError } from './providers/provider.ts';
 
 /** How often unfinished purchases are looked for, and how old they are by then. */
 export const RECOVERY_INTERVAL_MS = 5_000;
@@ -99,7 +99,7 @@ export class Payments {
         amount: { minorUnits: purchase.priceMinor, currency: purchase.currency },
       });
       const settledHere = await this.#settle(purchase.id, status);
-      if (status === 'DECLINED') throw new PaymentDeclinedError();
+      if (status !== 'SUCCEEDED') throw new PaymentDeclinedError();
       return settledHere;
     } catch (error) {
       if (error instanceof ProviderUnavailableError) throw new PaymentPendingError();
@@ -107,13 +107,13 @@ export class Payments {
     }
   }
 
-  async #settle(purchaseId: bigint, status: 'SUCCEEDED' | 'DECLINED'): Promise<boolean> {
+  async #settle(purchaseId: bigint, status: Charge['status']): Promise<boolean> {
     const { db, wallets } = this.deps;
     const wallet = await db.inTransaction(async (sql) => {
       const purchase = await lockPurchase(sql, purchaseId);
       if (purchase.state !== 'PENDING') return undefined;
-      await closePurchase(sql, purchaseId, status);
-      if (status === 'DECLINED') return undefined;
+      await closePurchase(sql, purchaseId, status === 'SUCCEEDED' ? status : 'DECLINED');
+      if (status !== 'SUCCEEDED') return undefined;
       const { viewerId, coins, priceMinor, currency, id: causeId } = purchase;
       const [issuance, wallet, clearing, sales] = await wallets.accounts(sql, [
         accountNames.coinIssuance(),

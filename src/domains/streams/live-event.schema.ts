@@ -8,6 +8,15 @@ const LIVE_EVENT_TYPES = {
   CHAT_MESSAGE: { typename: 'ChatMessage', description: 'Somebody said something.' },
   GIFT_SENT: { typename: 'GiftSent', description: 'Somebody sent a gift.' },
   STREAK_ENDED: { typename: 'StreakEnded', description: 'A streak of gifts is over.' },
+  PRODUCT_PINNED: { typename: 'ProductPinned', description: 'The creator shows a product.' },
+  PRODUCT_UNPINNED: { typename: 'ProductUnpinned', description: 'The creator shows it no longer.' },
+  OFFER_STARTED: { typename: 'OfferStarted', description: 'A live-only price began.' },
+  OFFER_STOCK_CHANGED: {
+    typename: 'OfferStockChanged',
+    description: 'Units of an offer were sold, set aside or given back.',
+  },
+  OFFER_ENDED: { typename: 'OfferEnded', description: 'A live-only price is over.' },
+  PRODUCT_PURCHASED: { typename: 'ProductPurchased', description: 'Somebody bought something.' },
   [RESYNC_REQUIRED]: { typename: 'ResyncRequired', description: 'History before this point is gone.' },
 } as const;
 

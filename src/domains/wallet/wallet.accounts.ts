@@ -11,14 +11,27 @@
  * | PLATFORM | COIN    | ISSUANCE | minus all coins ever issued                       |
  * | PLATFORM | fiat    | CLEARING | minus what providers have charged for us          |
  * | PLATFORM | fiat    | SALES    | what coin packs have brought in                   |
+ * | PLATFORM | fiat    | REFUNDS  | what we owe to buyers until the provider has paid |
+ * | MERCHANT | fiat    | ESCROW   | paid by buyers, not delivered for long enough yet |
+ * | MERCHANT | fiat    | BALANCE  | the merchant's money                              |
  */
 export type AccountName = {
-  ownerType: 'VIEWER' | 'CREATOR' | 'PLATFORM';
+  ownerType: 'VIEWER' | 'CREATOR' | 'MERCHANT' | 'PLATFORM';
   /** 0 for the platform. */
   ownerId: bigint;
   /** COIN, DIAMOND or an ISO 4217 currency. */
   unit: string;
-  kind: 'WALLET' | 'GIFTS' | 'ISSUANCE' | 'PENDING' | 'AVAILABLE' | 'CLEARING' | 'SALES';
+  kind:
+    | 'WALLET'
+    | 'GIFTS'
+    | 'ISSUANCE'
+    | 'PENDING'
+    | 'AVAILABLE'
+    | 'CLEARING'
+    | 'SALES'
+    | 'REFUNDS'
+    | 'ESCROW'
+    | 'BALANCE';
 };
 
 /** The names of all accounts that the code uses, made in one place. */
@@ -44,6 +57,13 @@ export const accountNames = {
     kind: 'CLEARING',
   }),
   sales: (currency: string): AccountName => ({ ownerType: 'PLATFORM', ownerId: 0n, unit: currency, kind: 'SALES' }),
+  refunds: (currency: string): AccountName => ({ ownerType: 'PLATFORM', ownerId: 0n, unit: currency, kind: 'REFUNDS' }),
+  merchant: (merchantId: bigint, currency: string, kind: 'ESCROW' | 'BALANCE'): AccountName => ({
+    ownerType: 'MERCHANT',
+    ownerId: merchantId,
+    unit: currency,
+    kind,
+  }),
 };
 
 /** Why a transfer was made; `causeId` is a row of the table named here. GIFT_* are written by the SQL function of the gifts. */
@@ -52,4 +72,9 @@ export type TransferKind =
   | 'COIN_SALE' // coin_purchase: the money for them
   | 'GIFT_SPENT' // gift_sent: coins from the wallet to the creator
   | 'GIFT_EARNED' // gift_sent: diamonds issued to the creator
+  | 'ORDER_PAID' // shop_order: from the provider into the seller's escrow
+  | 'ORDER_RELEASED' // shop_order: from escrow to whom it is due, after delivery
+  | 'ORDER_REFUNDED' // shop_order: set aside for the buyer, out of escrow or the merchant's balance
+  | 'REFUND_PAID' // refund: to the buyer, by the provider
+  | 'ORDER_CHARGED_BACK' // shop_order: the buyer's bank has taken it back
   | 'DEMO_GRANT'; // viewer: play coins of the demo data

@@ -1,0 +1,69 @@
+import type { Queryable } from '../../db/database.ts';
+import { groupBy } from '../../kernel/group-by.ts';
+import { findProducts, findVariantsOfProducts } from './catalog.repo.ts';
+
+/** The kinds of product. */
+export type ProductKind = 'PHYSICAL' | 'FOOD' | 'SERVICE' | 'DIGITAL';
+/** The kinds of merchant. */
+export type MerchantKind = 'BRAND' | 'RETAIL_PARTNER' | 'PLATFORM';
+
+/** A merchant as everybody sees it; a row, or a part of an event. */
+export type MerchantView = { id: bigint | number; handle: string; name: string; kind: MerchantKind; verified: boolean };
+
+/** A variant as everybody sees it; a row, or a part of an event. `available` is what can be bought now. */
+export type VariantView = {
+  id: bigint | number;
+  productId: bigint | number;
+  sku: string;
+  title: string;
+  priceMinor: bigint | number;
+  currency: string;
+  available: number;
+};
+
+/** A product as everybody sees it. In an event it comes with its variants; a row of a list has them read when they are selected. */
+export type ProductView = {
+  id: bigint | number;
+  kind: ProductKind;
+  title: string;
+  description: string;
+  mediaUrls: string[];
+  merchant: MerchantView;
+  variants?: VariantView[];
+};
+
+/**
+ * Published products with their variants, complete and as JSON, as events carry them; in two statements. What is not published, or
+ * not there, is left out.
+ */
+export async function snapshotProducts(sql: Queryable, ids: readonly bigint[]): Promise<Map<bigint, ProductView>> {
+  const products = (await findProducts(sql, ids)).filter(({ status }) => status === 'PUBLISHED');
+  const variants = groupBy(
+    await findVariantsOfProducts(
+      sql,
+      products.map(({ id }) => id),
+    ),
+    ({ productId }) => productId,
+  );
+  return new Map(
+    products.map(({ id, status: _status, merchant, ...product }) => [
+      id,
+      {
+        ...product,
+        id: Number(id),
+        merchant: { ...merchant, id: Number(merchant.id) },
+        variants: (variants.get(id) ?? []).map(snapshotVariant),
+      },
+    ]),
+  );
+}
+
+/** A variant as JSON, as events carry it. */
+export function snapshotVariant(variant: VariantView): VariantView {
+  return {
+    ...variant,
+    id: Number(variant.id),
+    productId: Number(variant.productId),
+    priceMinor: Number(variant.priceMinor),
+  };
+}

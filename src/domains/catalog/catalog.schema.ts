@@ -1,0 +1,85 @@
+import { builder } from '../../graphql/builder.ts';
+import { toRowId } from '../../graphql/global-id.ts';
+import { MoneyType } from '../../graphql/money.ts';
+import { implementNode } from '../../graphql/node.ts';
+import type { MerchantView, ProductView, VariantView } from './catalog.api.ts';
+
+const MerchantKindEnum = builder.enumType('MerchantKind', {
+  description: 'The kinds of merchant.',
+  values: {
+    BRAND: { description: 'Sells and sends what it makes.' },
+    RETAIL_PARTNER: { description: 'Sells and sends, also for the platform.' },
+    PLATFORM: { description: 'The platform’s own shop; retail partners send what it sells.' },
+  },
+});
+
+/** The kinds of product. */
+export const ProductKindEnum = builder.enumType('ProductKind', {
+  description: 'The kinds of product.',
+  values: {
+    PHYSICAL: { description: 'Sent as a parcel.' },
+    FOOD: { description: 'Brought by a courier, within the hour.' },
+    SERVICE: { description: 'Bought as vouchers, which the merchant verifies on the spot.' },
+    DIGITAL: { description: 'Downloaded; there at payment.' },
+  },
+});
+
+/** Who sells. */
+export const MerchantType = builder.objectRef<MerchantView>('Merchant');
+implementNode(MerchantType, {
+  description: 'Who sells.',
+  loadMany: (ids, { services }) => ids.map((id) => services.catalog.findMerchant(toRowId(id) ?? 0n)),
+  fields: (t) => ({
+    handle: t.exposeString('handle', { public: true, description: 'The unique name.' }),
+    name: t.exposeString('name', { public: true, description: 'The name to show.' }),
+    kind: t.expose('kind', { type: MerchantKindEnum, public: true, description: 'Which kind of merchant.' }),
+    verified: t.exposeBoolean('verified', { public: true, description: 'Whether we know who is behind it.' }),
+  }),
+});
+
+/** What is bought. */
+export const ProductVariantType = builder.objectRef<VariantView>('ProductVariant');
+implementNode(ProductVariantType, {
+  description: 'What is bought: one size, colour, table for two. In an event, as it was then.',
+  loadMany: (ids, { services }) => ids.map((id) => services.catalog.findVariant(toRowId(id) ?? 0n)),
+  fields: (t) => ({
+    sku: t.exposeString('sku', { public: true, description: 'The merchant’s own number of it.' }),
+    title: t.exposeString('title', { public: true, description: 'What tells it from the other variants.' }),
+    price: t.field({
+      type: MoneyType,
+      public: true,
+      description: 'What one of it costs, outside of offers.',
+      resolve: ({ priceMinor, currency }) => ({ minorUnits: BigInt(priceMinor), currency }),
+    }),
+    available: t.exposeInt('available', { public: true, description: 'Units that can be bought now.' }),
+  }),
+});
+
+/** Something for sale. */
+export const ProductType = builder.objectRef<ProductView>('Product');
+implementNode(ProductType, {
+  description: 'Something for sale. In an event, as it was then.',
+  loadMany: (ids, { services }) => ids.map((id) => services.catalog.findProduct(toRowId(id) ?? 0n)),
+  fields: (t) => ({
+    kind: t.expose('kind', { type: ProductKindEnum, public: true, description: 'Which kind of product.' }),
+    title: t.exposeString('title', { public: true, description: 'What it is called.' }),
+    description: t.exposeString('description', { public: true, description: 'What it is.' }),
+    mediaUrls: t.exposeStringList('mediaUrls', { public: true, description: 'Pictures and videos, best first.' }),
+    merchant: t.expose('merchant', { type: MerchantType, public: true, description: 'Who sells it.' }),
+    variants: t.field({
+      type: [ProductVariantType],
+      public: true,
+      description: 'What there is to choose from.',
+      resolve: (product, _args, { services }) => product.variants ?? services.catalog.variantsOf(BigInt(product.id)),
+    }),
+  }),
+});
+
+builder.objectField(ProductVariantType, 'product', (t) =>
+  t.field({
+    type: ProductType,
+    public: true,
+    description: 'Of which product.',
+    resolve: async ({ productId }, _args, { services }) => (await services.catalog.findProduct(BigInt(productId)))!,
+  }),
+);

@@ -1,0 +1,31 @@
+import type { SqlTransaction } from '../../db/database.ts';
+
+/** A line of an order, as fulfilment needs it. */
+export type LineToFulfil = {
+  id: bigint;
+  orderId: bigint;
+  kind: 'PHYSICAL' | 'FOOD' | 'SERVICE' | 'DIGITAL';
+  warehouseId: bigint;
+  /** Who owns the warehouse; another than the seller when a retail partner sends it for the platform. */
+  warehouseMerchantId: bigint;
+  sellerId: bigint;
+  quantity: number;
+  promiseMinutes: number;
+};
+
+/** What orders ask of fulfilment, in their own SQL transaction. The orders are locked by the caller. */
+export type FulfilmentHooks = {
+  /**
+   * Begins to fulfil lines that were just paid, all in a fixed number of statements: shipments for what is sent, vouchers for
+   * services; what is downloaded is delivered at once (order_line.delivered_at).
+   * @returns ids of the orders of which nothing is left to deliver
+   */
+  begin: (sql: SqlTransaction, lines: readonly LineToFulfil[]) => Promise<bigint[]>;
+  /**
+   * Stops fulfilling an order that is cancelled or refunded: open shipments and vouchers become CANCELLED.
+   * @returns false, with nothing changed, when something has been sent or used already
+   */
+  stop: (sql: SqlTransaction, orderId: bigint) => Promise<boolean>;
+  /** Cancels this many unused vouchers of a line that is refunded; false, with nothing changed, when there are not so many. */
+  cancelVouchers: (sql: SqlTransaction, lineId: bigint, quantity: number) => Promise<boolean>;
+};
