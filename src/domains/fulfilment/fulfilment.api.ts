@@ -1,7 +1,7 @@
 import type { SqlTransaction } from '../../db/database.ts';
 import type { OrderState } from '../orders/orders.api.ts';
 
-export { type Delivery, type Route, route, type Warehouse } from './router.ts';
+export { type Delivery, type Route, route, type StockCandidate } from './router.ts';
 
 /** A line of an order, as fulfilment needs it. */
 export type LineToFulfil = {

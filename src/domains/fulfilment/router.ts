@@ -1,7 +1,5 @@
-import type { ProductKind } from '../catalog/catalog.api.ts';
-
 /** A warehouse that keeps what is bought. */
-export type Warehouse = {
+export type StockCandidate = {
   warehouseId: bigint;
   warehouseMerchantId: bigint;
   /** ISO 3166 code of where it stands. */
@@ -14,27 +12,31 @@ export type Warehouse = {
 
 /** What is wanted, and where. */
 export type Delivery = {
-  kind: ProductKind;
+  quantity: number;
   /** ISO 3166 code of the buyer's address; undefined where nothing is sent. */
   region: string | undefined;
-  quantity: number;
+  /** False for food: it never crosses a border. */
+  crossesRegions: boolean;
 };
 
-/** Where a line comes from, or why it does not. Generic, so that what else a caller knows of a warehouse comes back with it. */
-export type Route<W extends Warehouse = Warehouse> =
-  | { outcome: 'ROUTED'; warehouse: W }
+/** Where a line comes from, or why it does not. Generic, so that what else a caller knows of a candidate comes back with it. */
+export type Route<Candidate extends StockCandidate = StockCandidate> =
+  | { kind: 'ROUTED'; candidate: Candidate }
   /** `available`: the most that one warehouse which delivers there has. */
-  | { outcome: 'SOLD_OUT'; available: number }
-  | { outcome: 'NOT_DELIVERABLE' };
+  | { kind: 'SOLD_OUT'; available: number }
+  | { kind: 'NOT_DELIVERABLE' };
 
 /**
  * Picks the warehouse that a line comes from; a line is never split. Of those with enough stock: in the buyer's own region
- * first, then the fastest promise, then the lowest id. Food never crosses a border.
+ * first, then the fastest promise, then the lowest id.
  */
-export function route<W extends Warehouse>(warehouses: readonly W[], { kind, region, quantity }: Delivery): Route<W> {
-  const isNear = (warehouse: Warehouse) => region === undefined || warehouse.region === region;
-  const delivering = warehouses.filter((warehouse) => isNear(warehouse) || (warehouse.shipsAbroad && kind !== 'FOOD'));
-  if (delivering.length === 0 && warehouses.length > 0) return { outcome: 'NOT_DELIVERABLE' };
+export function route<Candidate extends StockCandidate>(
+  candidates: readonly Candidate[],
+  { quantity, region, crossesRegions }: Delivery,
+): Route<Candidate> {
+  const isNear = (candidate: StockCandidate) => region === undefined || candidate.region === region;
+  const delivering = candidates.filter((candidate) => isNear(candidate) || (crossesRegions && candidate.shipsAbroad));
+  if (delivering.length === 0 && candidates.length > 0) return { kind: 'NOT_DELIVERABLE' };
   const [best] = delivering
     .filter(({ available }) => available >= quantity)
     .sort(
@@ -43,6 +45,6 @@ export function route<W extends Warehouse>(warehouses: readonly W[], { kind, reg
         one.promiseMinutes - other.promiseMinutes ||
         (one.warehouseId < other.warehouseId ? -1 : 1),
     );
-  if (best) return { outcome: 'ROUTED', warehouse: best };
-  return { outcome: 'SOLD_OUT', available: Math.max(0, ...delivering.map(({ available }) => available)) };
+  if (best) return { kind: 'ROUTED', candidate: best };
+  return { kind: 'SOLD_OUT', available: Math.max(0, ...delivering.map(({ available }) => available)) };
 }

@@ -1,12 +1,9 @@
 import { createHash, createHmac } from 'node:crypto';
+import { toCrockford } from '../../kernel/crockford.ts';
 
-/** Crockford's base 32: no I, L, O or U, so that a code can be read out and typed. */
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const BITS_PER_CHARACTER = 5;
-/** 100 bits: nobody guesses a code, however many they try. */
-const CODE_LENGTH = 20;
-const GROUP_LENGTH = 5;
-const CODE = new RegExp(`^[${ALPHABET}]{${CODE_LENGTH}}$`);
+/** 80 bits: nobody guesses a code, however many they try. */
+const CODE_BYTES = 10;
+const CODE = /^[0-9A-HJKMNP-TV-Z]{16}$/;
 
 /**
  * The codes of vouchers. A code follows from the voucher's id and a secret: the buyer can read it again and again, and the
@@ -15,14 +12,10 @@ const CODE = new RegExp(`^[${ALPHABET}]{${CODE_LENGTH}}$`);
 export class VoucherCodes {
   constructor(private readonly secret: string) {}
 
-  /** The code of a voucher, in groups: "7ZK3Q-…". */
+  /** The code of a voucher, in groups: "7ZK3-…". */
   codeOf(voucherId: bigint): string {
     const bytes = createHmac('sha256', this.secret).update(`voucher:${voucherId}`).digest();
-    const groups: string[] = [];
-    for (let start = 0; start < CODE_LENGTH; start += GROUP_LENGTH) {
-      groups.push(Array.from({ length: GROUP_LENGTH }, (_, at) => characterAt(bytes, start + at)).join(''));
-    }
-    return groups.join('-');
+    return toCrockford(bytes.subarray(0, CODE_BYTES)).replace(/.{4}(?=.)/g, '$&-');
   }
 
   /** What the database holds of a voucher's code. */
@@ -38,10 +31,4 @@ export class VoucherCodes {
 export function hashCode(typed: string): string | undefined {
   const code = typed.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
   return CODE.test(code) ? createHash('sha256').update(code).digest('hex') : undefined;
-}
-
-function characterAt(bytes: Buffer, position: number): string {
-  const bit = position * BITS_PER_CHARACTER;
-  const pair = (bytes[bit >> 3]! << 8) | bytes[(bit >> 3) + 1]!;
-  return ALPHABET[(pair >> (16 - BITS_PER_CHARACTER - (bit & 7))) & 31]!;
 }

@@ -1,12 +1,12 @@
 /** Which warehouse a line comes from. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Delivery, route, type Warehouse } from '../../../src/domains/fulfilment/fulfilment.api.ts';
+import { type Delivery, route, type StockCandidate } from '../../../src/domains/fulfilment/fulfilment.api.ts';
 
-const PARCEL: Delivery = { kind: 'PHYSICAL', region: 'AE', quantity: 2 };
+const PARCEL: Delivery = { region: 'AE', quantity: 2, crossesRegions: true };
 
 let ids = 0n;
-function warehouse(differences: Partial<Warehouse> = {}): Warehouse {
+function warehouse(differences: Partial<StockCandidate> = {}): StockCandidate {
   ids += 1n;
   return {
     warehouseId: ids,
@@ -20,9 +20,9 @@ function warehouse(differences: Partial<Warehouse> = {}): Warehouse {
 }
 
 /** The warehouse that was picked. */
-function picked(warehouses: readonly Warehouse[], delivery = PARCEL): Warehouse | undefined {
+function picked(warehouses: readonly StockCandidate[], delivery = PARCEL): StockCandidate | undefined {
   const found = route(warehouses, delivery);
-  return found.outcome === 'ROUTED' ? found.warehouse : undefined;
+  return found.kind === 'ROUTED' ? found.candidate : undefined;
 }
 
 describe('the warehouse is', () => {
@@ -48,29 +48,29 @@ describe('the warehouse is', () => {
 
   test('any, where nothing is sent', () => {
     const far = warehouse({ region: 'SA' });
-    expect(picked([far], { kind: 'DIGITAL', region: undefined, quantity: 1 })).toBe(far);
+    expect(picked([far], { ...PARCEL, region: undefined })).toBe(far);
   });
 });
 
 describe('there is none', () => {
   test('when nobody has it', () => {
-    expect(route([], PARCEL)).toEqual({ outcome: 'SOLD_OUT', available: 0 });
+    expect(route([], PARCEL)).toEqual({ kind: 'SOLD_OUT', available: 0 });
   });
 
   test('when too few are left: what the fullest warehouse has is said, and nothing is added up', () => {
     const few = [warehouse({ available: 1 }), warehouse({ available: 1 }), warehouse({ available: 0 })];
-    expect(route(few, PARCEL)).toEqual({ outcome: 'SOLD_OUT', available: 1 });
+    expect(route(few, PARCEL)).toEqual({ kind: 'SOLD_OUT', available: 1 });
   });
 
   test('when only those that do not deliver there have any', () => {
     const stock = [warehouse({ region: 'SA' }), warehouse({ available: 1 })];
-    expect(route(stock, PARCEL)).toEqual({ outcome: 'SOLD_OUT', available: 1 });
-    expect(route(stock.slice(0, 1), PARCEL)).toEqual({ outcome: 'NOT_DELIVERABLE' });
+    expect(route(stock, PARCEL)).toEqual({ kind: 'SOLD_OUT', available: 1 });
+    expect(route(stock.slice(0, 1), PARCEL)).toEqual({ kind: 'NOT_DELIVERABLE' });
   });
 
   test('when food would cross a border', () => {
     const kitchen = warehouse({ region: 'SA', shipsAbroad: true });
-    expect(route([kitchen], { ...PARCEL, kind: 'FOOD' })).toEqual({ outcome: 'NOT_DELIVERABLE' });
+    expect(route([kitchen], { ...PARCEL, crossesRegions: false })).toEqual({ kind: 'NOT_DELIVERABLE' });
   });
 });
 
@@ -87,12 +87,12 @@ describe('whatever there is to choose from', () => {
     )
     .map((all) => all.map((differences, index) => warehouse({ ...differences, warehouseId: BigInt(index + 1) })));
   const deliveries = fc.record({
-    kind: fc.constantFrom('PHYSICAL', 'FOOD') as fc.Arbitrary<Delivery['kind']>,
+    crossesRegions: fc.boolean(),
     region: fc.constantFrom('AE', 'SA', 'EG', undefined),
     quantity: fc.integer({ min: 1, max: 4 }),
   });
-  const delivers = (from: Warehouse, { kind, region }: Delivery) =>
-    region === undefined || from.region === region || (kind !== 'FOOD' && from.shipsAbroad);
+  const delivers = (from: StockCandidate, { crossesRegions, region }: Delivery) =>
+    region === undefined || from.region === region || (crossesRegions && from.shipsAbroad);
 
   test('what is picked delivers, has enough, and nothing better does', () => {
     fc.assert(
@@ -102,7 +102,7 @@ describe('whatever there is to choose from', () => {
         expect(found !== undefined).toBe(fitting.length > 0);
         if (!found) return;
         expect(fitting).toContain(found);
-        const far = (each: Warehouse) => delivery.region !== undefined && each.region !== delivery.region;
+        const far = (each: StockCandidate) => delivery.region !== undefined && each.region !== delivery.region;
         for (const other of fitting) {
           expect(far(found) && !far(other)).toBe(false);
           if (far(found) !== far(other)) continue;
@@ -127,7 +127,7 @@ describe('whatever there is to choose from', () => {
     fc.assert(
       fc.property(warehouses, deliveries, (all, delivery) => {
         const found = route(all, delivery);
-        if (found.outcome !== 'SOLD_OUT') return;
+        if (found.kind !== 'SOLD_OUT') return;
         expect(found.available).toBeLessThan(delivery.quantity);
         if (found.available > 0) expect(picked(all, { ...delivery, quantity: found.available })).toBeDefined();
       }),
