@@ -9,6 +9,7 @@ import { createAccounts } from './domains/accounts/accounts.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
 import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
+import { Fulfilment } from './domains/fulfilment/fulfilment.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import type { PaymentProvider } from './domains/payments/providers/provider.ts';
@@ -82,6 +83,9 @@ export async function createApp(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
+  const fulfilment = new Fulfilment({
+    voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
+  });
   const services: Services = {
     db,
     accounts,
@@ -91,6 +95,7 @@ export async function createApp(
     streams,
     gifts,
     catalog: new Catalog({ db }),
+    fulfilment,
   };
 
   const isAllowedOrigin = originCheck(demo);
@@ -161,8 +166,13 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
 async function tokenKeys(config: Config): Promise<TokenKeys> {
   if (config.auth.mode === 'secret') return { secret: config.auth.secret };
   if (config.auth.mode === 'jwks') return { jwksUrl: config.auth.url };
-  const file = join(config.dataDir, 'demo-token-secret');
-  await mkdir(config.dataDir, { recursive: true });
+  return { secret: await keptSecret(config.dataDir, 'demo-token-secret') };
+}
+
+/** A secret in a file of the data directory, made when it is not there. */
+async function keptSecret(dataDir: string, name: string): Promise<string> {
+  const file = join(dataDir, name);
+  await mkdir(dataDir, { recursive: true });
   // Written aside and linked: of two servers that start at once one wins, and both read the whole of the same.
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
@@ -170,7 +180,7 @@ async function tokenKeys(config: Config): Promise<TokenKeys> {
     if (error.code !== 'EEXIST') throw error;
   });
   await unlink(draft);
-  return { secret: await readFile(file, 'utf8') };
+  return readFile(file, 'utf8');
 }
 
 /** Browsers may come from our own pages, and in demo mode from any port of this machine (a front-end's dev server). */

@@ -23,6 +23,8 @@ export type Config = {
   /** Absolute. Home of the embedded Postgres. */
   dataDir: string;
   auth: AuthConfig;
+  /** What voucher codes follow from, the same on all servers. Undefined: a file in `dataDir`, made once. */
+  voucherSecret: string | undefined;
   /** Whether simulated viewers keep the demo streams alive. */
   simulate: boolean;
   /** How subscriptions are delivered. */
@@ -43,7 +45,7 @@ export class ConfigError extends StartError {
 
 const PORT_DEFAULT = 4000;
 const PORT_MAX = 65_535;
-const JWT_SECRET_CHARS_MIN = 32;
+const SECRET_CHARS_MIN = 32;
 const SHOWN_CHARS_MAX = 40;
 const FLUSH_WINDOW_MS_DEFAULT = 20;
 /** A viewer sees an event later by the window at the most. */
@@ -72,6 +74,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
+    voucherSecret: readSecret(reader, 'VOUCHER_SECRET'),
     simulate: readSwitch(reader, 'SIMULATE') ?? demo,
     fanOut: {
       shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
@@ -100,7 +103,7 @@ function readHost(reader: Reader): string | undefined {
 }
 
 function readAuth(reader: Reader): AuthConfig {
-  const secret = reader.get('JWT_SECRET');
+  const secret = readSecret(reader, 'JWT_SECRET');
   const url = readUrl(reader, 'JWKS_URL', ['https', 'http'], 'https://id.example.com/.well-known/jwks.json');
   if (url?.parsed.protocol === 'http:' && !isLocal(url.parsed.hostname)) {
     reader.problem('JWKS_URL is plain http: use https (http is for localhost only)');
@@ -108,13 +111,16 @@ function readAuth(reader: Reader): AuthConfig {
   if (secret !== undefined && reader.get('JWKS_URL') !== undefined) {
     reader.problem('JWT_SECRET and JWKS_URL are both set: keep the one that your identity provider signs with');
   }
-  if (secret !== undefined) {
-    if (secret.length < JWT_SECRET_CHARS_MIN) {
-      reader.problem(`JWT_SECRET is too short: set at least ${JWT_SECRET_CHARS_MIN} random characters`);
-    }
-    return { mode: 'secret', secret };
-  }
+  if (secret !== undefined) return { mode: 'secret', secret };
   return url === undefined ? { mode: 'demo' } : { mode: 'jwks', url: url.text };
+}
+
+function readSecret(reader: Reader, name: string): string | undefined {
+  const secret = reader.get(name);
+  if (secret !== undefined && secret.length < SECRET_CHARS_MIN) {
+    reader.problem(`${name} is too short: set at least ${SECRET_CHARS_MIN} random characters`);
+  }
+  return secret;
 }
 
 function readDatabaseUrl(reader: Reader): string | undefined {

@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
+import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
@@ -19,6 +20,7 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   catalog: Catalog;
+  fulfilment: Fulfilment;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

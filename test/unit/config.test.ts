@@ -25,6 +25,7 @@ describe('what holds without settings', () => {
       redisUrl: undefined,
       dataDir: resolve('.data'),
       auth: { mode: 'demo' },
+      voucherSecret: undefined,
       simulate: true,
       fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
@@ -33,7 +34,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL SIMULATE LOG_LEVEL SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET SIMULATE LOG_LEVEL SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -54,6 +55,7 @@ describe('settings', () => {
       REDIS_URL: 'rediss://cache.example.com:6380',
       DATA_DIR: '/var/lib/hadiya',
       JWKS_URL: 'https://id.example.com/keys',
+      VOUCHER_SECRET: SECRET,
       SIMULATE: 'on',
       SHARED_FAN_OUT: 'off',
       FLUSH_WINDOW_MS: '0',
@@ -66,6 +68,7 @@ describe('settings', () => {
       redisUrl: 'rediss://cache.example.com:6380',
       dataDir: '/var/lib/hadiya',
       auth: { mode: 'jwks', url: 'https://id.example.com/keys' },
+      voucherSecret: SECRET,
       simulate: true,
       fanOut: { shared: false, windowMs: 0 },
       logLevel: 'silent',
