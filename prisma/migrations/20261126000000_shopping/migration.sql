@@ -14,6 +14,7 @@ ALTER TABLE "ledger_account" DROP CONSTRAINT "ledger_account_owner_type_check",
   ADD CONSTRAINT "ledger_account_owner_type_check" CHECK ("owner_type" IN ('VIEWER', 'CREATOR', 'MERCHANT', 'PLATFORM'));
 -- An order's money is looked up by the order. Gifts, which are most of the transfers, stay out of the index.
 CREATE INDEX "transfer_order" ON "transfer"("cause_id") WHERE "kind" LIKE 'ORDER%';
+CREATE INDEX "transfer_refund" ON "transfer"("cause_id") WHERE "kind" = 'REFUND_PAID';
 ALTER TABLE "sandbox_charge" DROP CONSTRAINT "sandbox_charge_status_check",
   ADD CONSTRAINT "sandbox_charge_status_check" CHECK ("status" IN ('SUCCEEDED', 'DECLINED', 'CANCELLED'));
 

@@ -12,7 +12,7 @@ import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts'
 import { type CoinPackRow, findCoinPacks } from './payments.repo.ts';
 
 /** Characters of a payment token. */
-const TOKEN_LENGTH_MAX = 200;
+export const PAYMENT_TOKEN_LENGTH_MAX = 200;
 
 const CoinPackType = builder.objectRef<CoinPackRow>('CoinPack');
 implementNode(CoinPackType, {
@@ -64,7 +64,7 @@ builder.queryField('coinPacks', (t) =>
 
 const BuyCoinsInput = builder.inputType('BuyCoinsInput', {
   description: 'Which coins to buy, and how they are paid.',
-  validate: rules.input({ paymentToken: rules.text(TOKEN_LENGTH_MAX), idempotencyKey: rules.idempotencyKey }),
+  validate: rules.input({ paymentToken: rules.text(PAYMENT_TOKEN_LENGTH_MAX), idempotencyKey: rules.idempotencyKey }),
   fields: (t) => ({
     packId: t.id({ required: true, description: 'Global id of a coin pack.' }),
     paymentToken: t.string({

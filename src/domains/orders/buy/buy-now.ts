@@ -13,12 +13,12 @@ import { PaymentDeclinedError, PaymentPendingError } from '../../payments/paymen
 import { appendOnAir } from '../../streams/streams.api.ts';
 import type { Wallets } from '../../wallet/wallet.api.ts';
 import type { OrderNews, OrderRow } from '../orders.api.ts';
-import { type HoldOutcome, holdBatch } from './hold.ts';
 import { CHECKOUT_KEY_TAKEN } from './hold.repo.ts';
+import { type HoldOutcome, holdBatch } from './hold.ts';
 import { callKey } from './judge.ts';
 import { hashPurchase, type Purchase } from './purchase.ts';
-import { type ChargeEnd, type SettleOutcome, settleBatch } from './settle.ts';
 import { findCheckout, findOrdersOf } from './settle.repo.ts';
+import { type ChargeEnd, type SettleOutcome, settleBatch } from './settle.ts';
 
 /** How long stock is set aside for a purchase that is being paid. Longer than a provider may take to answer. */
 export const HOLD_MS = 15_000;
