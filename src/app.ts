@@ -137,6 +137,7 @@ export async function createApp(
     close: async () => {
       await server.close();
       await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      await provider.close?.();
       await live.close();
       await db.close();
     },
