@@ -31,6 +31,7 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     redisUrl,
     dataDir,
     auth: { mode: 'demo' },
+    stripe: undefined,
     simulate: false,
     fanOut: FAN_OUT,
     logLevel: LOG_LEVEL,
