@@ -11,9 +11,11 @@ import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
 import { Fulfilment } from './domains/fulfilment/fulfilment.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
-import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
-import type { PaymentProvider } from './domains/payments/providers/provider.ts';
+import type { ChargeOwner, PaymentProvider } from './domains/payments/payments.api.ts';
+import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
+import type { StripeProvider } from './domains/payments/providers/stripe.ts';
+import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
@@ -43,6 +45,7 @@ export type AppOverrides = {
   chat?: ChatOptions;
   payments?: PaymentsOptions;
   paymentProvider?: PaymentProvider;
+  stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
 };
 
@@ -76,8 +79,11 @@ export async function createApp(
   const wallets = createWallets({ db, bus, log });
   const tokens = createTokens(await tokenKeys(config), log);
   const accounts = createAccounts({ db, tokens, wallets });
-  const provider = overrides.paymentProvider ?? createSandboxProvider(db);
+  const stripe = await createStripe(config, { db, log }, overrides.stripe);
+  const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
   const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
+  /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
+  const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
   const streams = new Streams(
     { db, live, wallets, log },
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
@@ -124,7 +130,7 @@ export async function createApp(
     log,
     isAllowedOrigin,
     isReady: () => answers(db.pool),
-    webhooks: new Map(),
+    webhooks: new Map(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)]] : []),
   });
 
   await seedCatalogue(db);
@@ -141,7 +147,8 @@ export async function createApp(
     },
     close: async () => {
       await server.close();
-      await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      // Calls to the provider end at once: what they leave open is finished after the next start.
+      await Promise.all([provider.close?.(), gifts.close(), payments.close(), streams.close(), wallets.close()]);
       await live.close();
       await db.close();
     },
@@ -160,6 +167,22 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
     await db.close();
     throw error;
   }
+}
+
+/** Stripe, where its secrets are set. Its package, too, is loaded only then. */
+async function createStripe(config: Config, deps: { db: Database; log: Logger }, options?: StripeClientOptions) {
+  if (!config.stripe) return undefined;
+  const { secretKey, webhookSecret } = config.stripe;
+  const [{ StripeProvider }, { createStripeWebhook }] = await Promise.all([
+    import('./domains/payments/providers/stripe.ts'),
+    import('./domains/payments/providers/stripe-webhook.ts'),
+  ]);
+  const provider: StripeProvider = new StripeProvider(deps, secretKey, options);
+  return {
+    provider,
+    webhook: (owners: ReadonlyMap<string, ChargeOwner>) =>
+      createStripeWebhook({ ...deps, stripe: provider, webhookSecret, owners }),
+  };
 }
 
 /** In demo mode the server signs tokens itself, with a secret that outlives restarts. */

@@ -27,6 +27,15 @@ CREATE TABLE "sandbox_refund" (
 );
 CREATE INDEX "sandbox_refund_charge_key_idx" ON "sandbox_refund"("charge_key");
 
+-- The one PaymentIntent at Stripe that a key may charge; without one it never will. Whoever writes first decides.
+CREATE TABLE "stripe_charge" (
+  "idempotency_key" TEXT NOT NULL,
+  "intent_id" TEXT,
+  "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT "stripe_charge_pkey" PRIMARY KEY ("idempotency_key")
+);
+CREATE UNIQUE INDEX "stripe_charge_intent_id_key" ON "stripe_charge"("intent_id");
+
 -- ---- accounts and creators ------------------------------------------------------------------------------------------
 
 CREATE TABLE "address" (

@@ -69,7 +69,8 @@ const BuyCoinsInput = builder.inputType('BuyCoinsInput', {
     packId: t.id({ required: true, description: 'Global id of a coin pack.' }),
     paymentToken: t.string({
       required: true,
-      description: "The provider's token for a payment method. Sandbox: tok_ok, tok_declined, tok_timeout.",
+      description:
+        "The provider's token for a payment method. Stripe: the id of a PaymentMethod, or cus_…:pm_… when it belongs to a Customer. Sandbox: tok_ok, tok_declined, tok_timeout, tok_timeout_declined, tok_unreachable.",
     }),
     idempotencyKey: t.string({
       required: true,
