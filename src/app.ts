@@ -10,6 +10,7 @@ import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
 import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
+import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
 import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import type { PaymentProvider } from './domains/payments/providers/provider.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
@@ -41,6 +42,7 @@ export type AppOverrides = {
   gifts?: GiftsOptions;
   chat?: ChatOptions;
   payments?: PaymentsOptions;
+  offers?: OffersOptions;
   paymentProvider?: PaymentProvider;
   pulseIntervalMs?: number;
 };
@@ -82,6 +84,7 @@ export async function createApp(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
+  const offers = new Offers({ db, live, log }, overrides.offers);
   const services: Services = {
     db,
     accounts,
@@ -91,6 +94,7 @@ export async function createApp(
     streams,
     gifts,
     catalog: new Catalog({ db }),
+    offers,
   };
 
   const isAllowedOrigin = originCheck(demo);
@@ -132,11 +136,12 @@ export async function createApp(
     listen: async () => {
       payments.start();
       gifts.start();
+      offers.start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
       await server.close();
-      await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      await Promise.all([gifts.close(), offers.close(), payments.close(), streams.close(), wallets.close()]);
       await live.close();
       await db.close();
     },

@@ -4,6 +4,7 @@ import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -19,6 +20,7 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   catalog: Catalog;
+  offers: Offers;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -4,17 +4,17 @@ import { offerEvents } from './offers.events.ts';
 import { endOpenOffersOf } from './offers.repo.ts';
 import { unpin } from './showcase.repo.ts';
 
+export { lockOffersOf } from './offers.repo.ts';
 export {
   endSoldOutOffers,
   lockOffers,
-  lockOffersOf,
   moveOfferUnits,
   type OfferBuyer,
   type OfferForSale,
   type OfferStock,
   type OfferUnits,
   readEligible,
-} from './offers.repo.ts';
+} from './sale.repo.ts';
 
 /**
  * Ends what a stream sells, when the stream ends: its open offers, which the caller has locked (`lockOffersOf`), and the pin. The
