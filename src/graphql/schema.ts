@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import '../domains/catalog/catalog.schema.ts';
 import '../domains/creators/creators.schema.ts';
+import '../domains/creators/follows.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
 import '../domains/offers/offers.mutations.schema.ts';
 import '../domains/offers/offers.schema.ts';

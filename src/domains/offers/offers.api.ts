@@ -2,7 +2,7 @@ import type { SqlTransaction } from '../../db/database.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { offerEvents } from './offers.events.ts';
 import { endOpenOffersOf } from './offers.repo.ts';
-import { unpin } from './showcase.repo.ts';
+import { unpin } from './pin.ts';
 
 export { lockOffersOf } from './offers.repo.ts';
 export {

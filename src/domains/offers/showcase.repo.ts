@@ -69,38 +69,35 @@ export async function deleteItem(sql: SqlTransaction, { streamId, productId }: S
   ]);
 }
 
-/** Pins a product, where nothing is pinned, and adds it if need be. Coins are its own from now on. A signal for trends. */
+/** Pins a product, where nothing is pinned, and adds it if need be. The coins given so far are not its own. */
 export async function pinItem(sql: SqlTransaction, { streamId, productId }: ShownProduct): Promise<void> {
   await rows(
     sql,
-    `/* offers.pinItem */ WITH signalled AS (
-       INSERT INTO trend_signal (product_id, region, kind, amount) VALUES ($2, '', 'PIN', 1)
-     ) INSERT INTO showcase_item (stream_id, product_id, added_at, pinned_at, coins_seen)
-       SELECT id, $2, clock_timestamp(), clock_timestamp(), gift_coins FROM stream WHERE id = $1
-       ON CONFLICT (stream_id, product_id) DO UPDATE SET pinned_at = EXCLUDED.pinned_at, coins_seen = EXCLUDED.coins_seen`,
+    `/* offers.pinItem */ INSERT INTO showcase_item (stream_id, product_id, added_at, pinned_at, coins_seen)
+     SELECT id, $2, clock_timestamp(), clock_timestamp(), gift_coins FROM stream WHERE id = $1
+     ON CONFLICT (stream_id, product_id) DO UPDATE SET pinned_at = EXCLUDED.pinned_at, coins_seen = EXCLUDED.coins_seen`,
     [streamId, productId],
   );
 }
 
 /**
- * Takes the pin off whatever a stream shows, whose log the caller has locked. The coins that were given meanwhile become a
- * signal for trends; those given from now on are nobody's.
- * @returns the product that was pinned
+ * Takes the pin off whatever a stream shows.
+ * @returns the product that was pinned, and the coins given meanwhile that trends have not counted
  */
-export async function unpin(sql: SqlTransaction, streamId: bigint): Promise<bigint | undefined> {
-  const [unpinned] = await rows<{ productId: bigint }>(
+export async function unpinItem(
+  sql: SqlTransaction,
+  streamId: bigint,
+): Promise<{ productId: bigint; coins: bigint } | undefined> {
+  const [unpinned] = await rows<{ productId: bigint; coins: bigint }>(
     sql,
-    `/* offers.unpin */ WITH pinned AS (
+    `/* offers.unpinItem */ WITH pinned AS (
        SELECT i.stream_id, i.product_id, s.gift_coins, s.gift_coins - i.coins_seen AS coins
          FROM showcase_item i JOIN stream s ON s.id = i.stream_id WHERE i.stream_id = $1 AND i.pinned_at IS NOT NULL
      ), cleared AS (
        UPDATE showcase_item i SET pinned_at = NULL, coins_seen = p.gift_coins FROM pinned p
         WHERE i.stream_id = p.stream_id AND i.product_id = p.product_id
-     ), signalled AS (
-       INSERT INTO trend_signal (product_id, region, kind, amount)
-       SELECT product_id, '', 'GIFT', coins FROM pinned WHERE coins > 0
-     ) SELECT product_id AS "productId" FROM pinned`,
+     ) SELECT product_id AS "productId", coins FROM pinned`,
     [streamId],
   );
-  return unpinned?.productId;
+  return unpinned;
 }

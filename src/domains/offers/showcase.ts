@@ -12,7 +12,8 @@ import { StreamNotLiveError } from '../streams/streams.errors.ts';
 import { offerEvents, type TrustedProduct } from './offers.events.ts';
 import { SHOWCASE_MAX } from './offers.limits.ts';
 import { readSellingStream, type SellingStream } from './offers.repo.ts';
-import { addItem, countItems, deleteItem, findItem, findPinned, findShown, pinItem, unpin } from './showcase.repo.ts';
+import { pin, unpin } from './pin.ts';
+import { addItem, countItems, deleteItem, findItem, findPinned, findShown } from './showcase.repo.ts';
 import type { TrustCards } from './trust.ts';
 
 /** Streams whose showcases one statement reads. */
@@ -72,8 +73,7 @@ export class Showcase {
       const item = await findItem(sql, placement);
       if (item?.isPinned) return undefined;
       if (!item) await checkRoom(sql, streamId);
-      await unpin(sql, streamId);
-      await pinItem(sql, placement);
+      await pin(sql, placement);
       return [offerEvents.pinned(streamId, product)];
     });
   }
