@@ -11,8 +11,10 @@ import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
 import { Fulfilment } from './domains/fulfilment/fulfilment.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
+import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
 import type { ChargeOwner, PaymentProvider } from './domains/payments/payments.api.ts';
-import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
+import { COIN_PURCHASE, Payments, Payments, type PaymentsOptions, type PaymentsOptions } from './domains/payments/payments.service.ts';
+import type { PaymentProvider } from './domains/payments/providers/provider.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
@@ -44,6 +46,7 @@ export type AppOverrides = {
   gifts?: GiftsOptions;
   chat?: ChatOptions;
   payments?: PaymentsOptions;
+  offers?: OffersOptions;
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
@@ -92,6 +95,7 @@ export async function createApp(
   const fulfilment = new Fulfilment({
     voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
   });
+  const offers = new Offers({ db, live, log }, overrides.offers);
   const services: Services = {
     db,
     accounts,
@@ -102,6 +106,7 @@ export async function createApp(
     gifts,
     catalog: new Catalog({ db }),
     fulfilment,
+    offers,
   };
 
   const isAllowedOrigin = originCheck(demo);
@@ -143,12 +148,14 @@ export async function createApp(
     listen: async () => {
       payments.start();
       gifts.start();
+      offers.start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
       await server.close();
       // Calls to the provider end at once: what they leave open is finished after the next start.
       await Promise.all([provider.close?.(), gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      await Promise.all([gifts.close(), offers.close(), payments.close(), streams.close(), wallets.close()]);
       await live.close();
       await db.close();
     },

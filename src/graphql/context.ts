@@ -5,6 +5,7 @@ import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -21,6 +22,7 @@ export type Services = {
   gifts: Gifts;
   catalog: Catalog;
   fulfilment: Fulfilment;
+  offers: Offers;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -1,7 +1,13 @@
 import type { GraphQLSchema } from 'graphql';
 import '../domains/catalog/catalog.schema.ts';
 import '../domains/creators/creators.schema.ts';
+import '../domains/creators/follows.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
+import '../domains/offers/offers.mutations.schema.ts';
+import '../domains/offers/offers.schema.ts';
+import '../domains/offers/showcase.mutations.schema.ts';
+import '../domains/offers/showcase.schema.ts';
+import '../domains/offers/trust.schema.ts';
 import '../domains/payments/payments.schema.ts';
 import '../domains/streams/streams.mutations.schema.ts';
 import '../domains/streams/streams.schema.ts';
