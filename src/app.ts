@@ -12,9 +12,11 @@ import { Creators } from './domains/creators/creators.service.ts';
 import { Fulfilment } from './domains/fulfilment/fulfilment.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
+import { CHECKOUT } from './domains/orders/buy/buy-now.ts';
+import { OrderUpdates } from './domains/orders/order-updates.ts';
+import { Orders, type OrdersOptions } from './domains/orders/orders.service.ts';
 import type { ChargeOwner, PaymentProvider } from './domains/payments/payments.api.ts';
-import { COIN_PURCHASE, Payments, Payments, type PaymentsOptions, type PaymentsOptions } from './domains/payments/payments.service.ts';
-import type { PaymentProvider } from './domains/payments/providers/provider.ts';
+import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
@@ -36,7 +38,7 @@ import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
-import { createHttpServer } from './server.ts';
+import { createHttpServer, type Webhook } from './server.ts';
 
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
@@ -47,6 +49,7 @@ export type AppOverrides = {
   chat?: ChatOptions;
   payments?: PaymentsOptions;
   offers?: OffersOptions;
+  orders?: OrdersOptions;
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
@@ -76,38 +79,8 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const db = connectDatabase(deps.databaseUrl, log);
-  const bus = await createBus(config.redisUrl, db, log);
-  const live = createLive({ db, bus, log }, overrides.hub);
-  const wallets = createWallets({ db, bus, log });
-  const tokens = createTokens(await tokenKeys(config), log);
-  const accounts = createAccounts({ db, tokens, wallets });
-  const stripe = await createStripe(config, { db, log }, overrides.stripe);
-  const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
-  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
-  /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
-  const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
-  const streams = new Streams(
-    { db, live, wallets, log },
-    { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
-  );
-  const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const fulfilment = new Fulfilment({
-    voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
-  });
-  const offers = new Offers({ db, live, log }, overrides.offers);
-  const services: Services = {
-    db,
-    accounts,
-    wallets,
-    payments,
-    creators: new Creators(db, live.changes),
-    streams,
-    gifts,
-    catalog: new Catalog({ db }),
-    fulfilment,
-    offers,
-  };
+  const { live, services, webhooks, start, close } = await createDomains(config, deps);
+  const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
   const graphiql = createGraphiQLPage(services, demo);
@@ -135,7 +108,7 @@ export async function createApp(
     log,
     isAllowedOrigin,
     isReady: () => answers(db.pool),
-    webhooks: new Map(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)]] : []),
+    webhooks,
   });
 
   await seedCatalogue(db);
@@ -146,21 +119,85 @@ export async function createApp(
     live,
     fanOut,
     listen: async () => {
-      payments.start();
-      gifts.start();
-      offers.start();
+      start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
       await server.close();
-      // Calls to the provider end at once: what they leave open is finished after the next start.
-      await Promise.all([provider.close?.(), gifts.close(), payments.close(), streams.close(), wallets.close()]);
-      await Promise.all([gifts.close(), offers.close(), payments.close(), streams.close(), wallets.close()]);
-      await live.close();
-      await db.close();
+      await close();
     },
     welcome: (url) => welcome(url, example),
     onSql: db.onSql,
+  };
+}
+
+/** All domains, put together: the services, and what begins and ends with the server. */
+type Domains = {
+  live: Live;
+  services: Services;
+  webhooks: ReadonlyMap<string, Webhook>;
+  /** Starts what is done again and again. */
+  start: () => void;
+  /** Ends it, commits what is queued, and closes every connection. No request may be under way. */
+  close: () => Promise<void>;
+};
+
+async function createDomains(
+  config: Config,
+  deps: { log: Logger; databaseUrl: string; overrides?: AppOverrides },
+): Promise<Domains> {
+  const { log, overrides = {} } = deps;
+  const db = connectDatabase(deps.databaseUrl, log);
+  const bus = await createBus(config.redisUrl, db, log);
+  const live = createLive({ db, bus, log }, overrides.hub);
+  const wallets = createWallets({ db, bus, log });
+  const tokens = createTokens(await tokenKeys(config), log);
+  const accounts = createAccounts({ db, tokens, wallets });
+  const stripe = await createStripe(config, { db, log }, overrides.stripe);
+  const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
+  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
+  /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
+  const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
+  const streams = new Streams(
+    { db, live, wallets, log },
+    { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
+  );
+  const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
+  const fulfilment = new Fulfilment({
+    voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
+  });
+  const offers = new Offers({ db, live, log }, overrides.offers);
+  const updates = new OrderUpdates({ db, bus, log });
+  const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
+  chargeOwners.set(CHECKOUT, orders.chargeOwner());
+  const services: Services = {
+    db,
+    accounts,
+    wallets,
+    payments,
+    creators: new Creators(db, live.changes),
+    streams,
+    gifts,
+    catalog: new Catalog({ db }),
+    fulfilment,
+    offers,
+    orders,
+  };
+  return {
+    live,
+    services,
+    webhooks: new Map(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)]] : []),
+    start: () => {
+      for (const domain of [payments, gifts, offers, orders]) domain.start();
+    },
+    close: async () => {
+      await orders.close();
+      // Calls to the provider end at once: what they leave open is finished after the next start.
+      await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
+      await Promise.all([updates.close(), wallets.close()]);
+      await live.close();
+      await db.close();
+    },
   };
 }
 

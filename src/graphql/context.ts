@@ -6,6 +6,7 @@ import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
+import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -23,6 +24,7 @@ export type Services = {
   catalog: Catalog;
   fulfilment: Fulfilment;
   offers: Offers;
+  orders: Orders;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -204,9 +204,12 @@ async function readDue(sql: Queryable, checkoutId: bigint): Promise<Due> {
   return { ...checkout, checkoutId };
 }
 
+/** What the keys of charges for purchases begin with. */
+export const CHECKOUT = 'checkout';
+
 /** The key that a purchase is charged under. */
 export function chargeKeyOf(checkoutId: bigint): string {
-  return `checkout:${checkoutId}`;
+  return `${CHECKOUT}:${checkoutId}`;
 }
 
 function toRequest({ checkoutId, paymentToken, amountMinor, currency }: Due): ChargeRequest {
