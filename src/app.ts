@@ -6,6 +6,7 @@ import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
+import { Addresses } from './domains/accounts/addresses.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
 import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
@@ -173,12 +174,13 @@ async function createDomains(
   const services: Services = {
     db,
     accounts,
+    addresses: new Addresses(db),
     wallets,
     payments,
     creators: new Creators(db, live.changes),
     streams,
     gifts,
-    catalog: new Catalog({ db }),
+    catalog: new Catalog({ db, changes: live.changes }),
     fulfilment,
     offers,
     orders,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
+import type { Addresses } from '../domains/accounts/addresses.service.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
@@ -16,6 +17,7 @@ import { NotSignedInError, type TokenProblem } from '../kernel/errors.ts';
 export type Services = {
   db: Database;
   accounts: Accounts;
+  addresses: Addresses;
   wallets: Wallets;
   payments: Payments;
   creators: Creators;

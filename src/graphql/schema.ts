@@ -1,5 +1,9 @@
 import type { GraphQLSchema } from 'graphql';
+import '../domains/accounts/addresses.schema.ts';
+import '../domains/catalog/catalog.queries.schema.ts';
 import '../domains/catalog/catalog.schema.ts';
+import '../domains/catalog/merchants.schema.ts';
+import '../domains/catalog/products.schema.ts';
 import '../domains/creators/creators.schema.ts';
 import '../domains/creators/follows.schema.ts';
 import '../domains/gifts/gifts.schema.ts';

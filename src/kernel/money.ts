@@ -17,3 +17,10 @@ export function formatAmount({ minorUnits, currency }: Money): string {
   const all = String(minorUnits < 0n ? -minorUnits : minorUnits).padStart(digits + 1, '0');
   return `${sign}${all.slice(0, -digits)}.${all.slice(-digits)}`;
 }
+
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+
+/** Whether a text is the ISO 4217 code of a currency, in capital letters. */
+export function isCurrency(code: string): boolean {
+  return CURRENCIES.has(code);
+}

@@ -43,6 +43,10 @@ export const STREAM_LOG = `query StreamLog($id: ID!, $first: Int, $after: String
   liveStream(id: $id) { events(first: $first, after: $after) {
     edges { cursor node { ${LIVE_EVENT_FIELDS} } } pageInfo { hasNextPage endCursor } } } }`;
 
+const OWN_PRODUCT =
+  'id title kind status description mediaUrls merchant { id handle } variants { id sku title price { minorUnits currency } available }';
+const ADDRESS = 'address { id name line1 line2 city postalCode country removedAt } replayed';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   signIn: 'token expiresAt viewer { id handle displayName }',
@@ -60,6 +64,15 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  registerMerchant: 'merchant { id handle name kind verified } replayed',
+  createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
+  setStock: 'stock { onHand held warehouse { id } }',
+  createProduct: `product { ${OWN_PRODUCT} } replayed`,
+  updateProduct: `product { ${OWN_PRODUCT} }`,
+  publishProduct: `product { ${OWN_PRODUCT} } replayed`,
+  archiveProduct: `product { ${OWN_PRODUCT} } replayed`,
+  addAddress: ADDRESS,
+  removeAddress: ADDRESS,
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
@@ -67,6 +80,10 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  registerMerchant: '... on HandleTakenError { handle }',
+  setStock: '... on StockHeldError { held }',
+  createProduct: '... on SkuTakenError { sku }',
+  updateProduct: '... on SkuTakenError { sku }',
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
