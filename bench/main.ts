@@ -25,6 +25,7 @@ import { graphqlGifts } from './scenarios/graphql-gifts.ts';
 import { growthFanOut } from './scenarios/growth-fan-out.ts';
 import { growthGifts } from './scenarios/growth-gifts.ts';
 import { memory } from './scenarios/memory.ts';
+import { purchases } from './scenarios/purchases.ts';
 import { reads } from './scenarios/reads.ts';
 import { redis } from './scenarios/redis.ts';
 import { resume } from './scenarios/resume.ts';
@@ -40,6 +41,7 @@ const SCENARIOS: readonly Scenario[] = [
   resume,
   redis,
   reads,
+  purchases,
   growthGifts,
   growthFanOut,
 ];
