@@ -20,6 +20,7 @@ import { readResults, writeResults } from './report/results.ts';
 import { isReached, type Section } from './report/section.ts';
 import type { BenchContext, Scenario } from './scenario.ts';
 import { fanOut } from './scenarios/fan-out.ts';
+import { flashSale } from './scenarios/flash-sale.ts';
 import { gifts } from './scenarios/gifts.ts';
 import { graphqlGifts } from './scenarios/graphql-gifts.ts';
 import { growthFanOut } from './scenarios/growth-fan-out.ts';
@@ -42,6 +43,7 @@ const SCENARIOS: readonly Scenario[] = [
   redis,
   reads,
   purchases,
+  flashSale,
   growthGifts,
   growthFanOut,
 ];

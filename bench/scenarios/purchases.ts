@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../lib/child.ts';
 import type { usageCommands } from '../lib/commands.ts';
-import { signToken } from '../lib/config.ts';
 import { watchPostgresCpu } from '../lib/cpu.ts';
 import { formatNumber, print } from '../lib/output.ts';
 import type { Buyer, BuyerCommands, RunOptions, RunReport, Ware } from '../purchases/buyers.api.ts';
 import { checkShop, countBare } from '../purchases/check.ts';
 import { type SeededShop, type ShopSize, seedShop } from '../purchases/seed.ts';
+import { signInBuyers } from '../purchases/sign-in.ts';
 import type { Section } from '../report/section.ts';
 import { medianOf, spread } from '../report/spread.ts';
 import type { BenchContext, Scenario } from '../scenario.ts';
@@ -19,7 +19,7 @@ const SIZE: ShopSize = {
   stock: 1_000_000,
   offerUnits: 1_000_000,
 };
-/** The first viewer is the creator. */
+/** The first viewer is the creator, and buys nothing. */
 const BUYERS = SIZE.viewers - 1;
 const CALLERS = 128;
 const MEASURE_MS = 4_000;
@@ -72,7 +72,7 @@ export const purchases: Scenario = {
     const { postgres, log, rounds, quick } = context;
     const shop = await seedShop(await postgres.createDatabase(TEMPLATE), SIZE, log);
     try {
-      const buyers = await signInBuyers();
+      const buyers = await signInBuyers(shop);
       const bench = { context, shop, buyers };
       const poolSizes = quick ? { hot: 8, spread: 16 } : await tunePools(bench);
       const results = Object.fromEntries(
@@ -96,11 +96,6 @@ export const purchases: Scenario = {
     }
   },
 };
-
-async function signInBuyers(): Promise<Buyer[]> {
-  const ids = Array.from({ length: BUYERS }, (_, index) => index + 2);
-  return Promise.all(ids.map(async (id) => ({ viewerId: BigInt(id), token: await signToken(`bench:${id}`) })));
-}
 
 type Bench = { context: BenchContext; shop: SeededShop; buyers: Buyer[] };
 
