@@ -358,7 +358,7 @@ CREATE TABLE "dispute" (
 );
 CREATE UNIQUE INDEX "dispute_provider_id_key" ON "dispute"("provider_id");
 CREATE INDEX "dispute_order_id_idx" ON "dispute"("order_id");
-CREATE UNIQUE INDEX "dispute_one_open" ON "dispute"("order_id") WHERE "state" = 'OPEN';
+CREATE UNIQUE INDEX "dispute_one_open" ON "dispute"("order_id", "kind") WHERE "state" = 'OPEN';
 
 -- ---- fulfilment -----------------------------------------------------------------------------------------------------
 
