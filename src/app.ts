@@ -11,6 +11,8 @@ import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
 import { Fulfilment } from './domains/fulfilment/fulfilment.service.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
+import { OrderUpdates } from './domains/orders/order-updates.ts';
+import type { OrderNews } from './domains/orders/orders.api.ts';
 import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import type { PaymentProvider } from './domains/payments/providers/provider.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
@@ -83,9 +85,8 @@ export async function createApp(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const fulfilment = new Fulfilment({
-    voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
-  });
+  const orderUpdates = new OrderUpdates({ db, bus, log });
+  const fulfilment = await createFulfilment(config, { db, news: orderUpdates });
   const services: Services = {
     db,
     accounts,
@@ -141,13 +142,19 @@ export async function createApp(
     },
     close: async () => {
       await server.close();
-      await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      await Promise.all([gifts.close(), orderUpdates.close(), payments.close(), streams.close(), wallets.close()]);
       await live.close();
       await db.close();
     },
     welcome: (url) => welcome(url, example),
     onSql: db.onSql,
   };
+}
+
+/** Voucher codes follow from a secret that outlives restarts. */
+async function createFulfilment(config: Config, deps: { db: Database; news: OrderNews }): Promise<Fulfilment> {
+  const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret'));
+  return new Fulfilment({ ...deps, voucherSecret });
 }
 
 /** The client library of Redis is loaded only where there is a Redis: it is a tenth of the start. */

@@ -28,9 +28,11 @@ export const CONTRACT_MISSING: readonly string[] = [
   'PriceChangedError',
   'OfferEndedError',
   'PerBuyerLimitError',
-  'Order',
+  'Order.nextStates',
+  'Order.total',
+  'Order.lines',
+  'Order.refunds',
   'OrderLine',
-  'OrderState',
   // Trends.
   'Query.trendingProducts',
   'TrendingProduct',

@@ -1,6 +1,9 @@
 import type { GraphQLSchema } from 'graphql';
 import '../domains/catalog/catalog.schema.ts';
 import '../domains/creators/creators.schema.ts';
+import '../domains/fulfilment/fulfilment.schema.ts';
+import '../domains/fulfilment/shipments.mutations.schema.ts';
+import '../domains/fulfilment/vouchers.mutations.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
 import '../domains/payments/payments.schema.ts';
 import '../domains/streams/streams.mutations.schema.ts';

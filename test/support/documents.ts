@@ -28,6 +28,15 @@ export const STREAM_LOG = `query StreamLog($id: ID!, $first: Int, $after: String
   liveStream(id: $id) { events(first: $first, after: $after) {
     edges { cursor node { ${LIVE_EVENT_FIELDS} } } pageInfo { hasNextPage endCursor } } } }`;
 
+const SHIPMENT = 'id state method carrier trackingNumber etaAt etaMinutes events { status note etaAt occurredAt }';
+const VOUCHER = 'id state code verifiedAt';
+const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } order { id state } replayed`;
+const VOUCHER_CHANGE = `voucher { ${VOUCHER} } order { id state } replayed`;
+
+/** How an order is on its way. */
+export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
+  node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   signIn: 'token expiresAt viewer { id handle displayName }',
@@ -37,13 +46,29 @@ const SUCCESS_FIELDS = {
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  prepareShipment: SHIPMENT_CHANGE,
+  shipShipment: SHIPMENT_CHANGE,
+  addTrackingEvent: SHIPMENT_CHANGE,
+  deliverShipment: SHIPMENT_CHANGE,
+  verifyVoucher: VOUCHER_CHANGE,
+  cancelVerification: VOUCHER_CHANGE,
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
 const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputError { issues { path message } }';
 
+// Not `state`: the two types of it cannot be merged in one selection.
+const ORDER_STATE = '... on OrderStateError { orderState: state }';
+const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
+
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  prepareShipment: ORDER_STATE,
+  shipShipment: ORDER_STATE,
+  addTrackingEvent: ORDER_STATE,
+  deliverShipment: ORDER_STATE,
+  verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
+  cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',

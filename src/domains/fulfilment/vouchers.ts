@@ -93,7 +93,11 @@ export class Vouchers {
         const limit = `${VERIFICATION_CANCELLABLE_MINUTES} minutes`;
         throw new VoucherStateError('VERIFIED', `A verification can be taken back within ${limit}; this one is older.`);
       }
-      return { voucher: (await findVoucher(sql, voucherId))!, order: await advance(sql, order, 'MERCHANT'), replayed: false };
+      return {
+        voucher: (await findVoucher(sql, voucherId))!,
+        order: await advance(sql, order, 'MERCHANT'),
+        replayed: false,
+      };
     });
   }
 
