@@ -16,6 +16,7 @@ import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
 import { CHECKOUT } from './domains/orders/buy/buy-now.ts';
 import { OrderUpdates } from './domains/orders/order-updates.ts';
+import type { OrderNews } from './domains/orders/orders.api.ts';
 import { Orders, type OrdersOptions } from './domains/orders/orders.service.ts';
 import type { ChargeOwner, PaymentProvider } from './domains/payments/payments.api.ts';
 import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
@@ -168,11 +169,9 @@ async function createDomains(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const fulfilment = new Fulfilment({
-    voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
-  });
   const offers = new Offers({ db, live, log }, overrides.offers);
   const updates = new OrderUpdates({ db, bus, log });
+  const fulfilment = await createFulfilment(config, { db, news: updates });
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
   const services: Services = {
@@ -205,6 +204,12 @@ async function createDomains(
       await db.close();
     },
   };
+}
+
+/** Voucher codes follow from a secret that outlives restarts. */
+async function createFulfilment(config: Config, deps: { db: Database; news: OrderNews }): Promise<Fulfilment> {
+  const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret'));
+  return new Fulfilment({ ...deps, voucherSecret });
 }
 
 /** The client library of Redis is loaded only where there is a Redis: it is a tenth of the start. */
