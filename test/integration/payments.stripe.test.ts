@@ -102,7 +102,7 @@ describe('the end of a charge', () => {
     const isk = { idempotencyKey: 'a:1', token: pm.ok, amount: { minorUnits: 500n, currency: 'ISK' } };
     expect((await stripe.charge(isk)).status).toBe('SUCCEEDED');
     expect(stub.books.intent('pi_1')).toMatchObject({ amount: 50_000, currency: 'isk' });
-    expect((await stripe.findEnded('pi_1'))?.amount).toEqual({ minorUnits: 500n, currency: 'ISK' });
+    expect((await stripe.findCharge('pi_1'))?.ended?.amount).toEqual({ minorUnits: 500n, currency: 'ISK' });
     const fils = { idempotencyKey: 'a:2', token: pm.ok, amount: { minorUnits: 5_124n, currency: 'KWD' } };
     expect((await stripe.charge(fils)).status).toBe('DECLINED');
     expect(lines.join()).toContain('Stripe cannot charge this amount');
