@@ -35,6 +35,9 @@ import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
 import { createHttpServer } from './server.ts';
 
+/** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
+const PROVIDER_DRAIN_MS_MAX = 3_000;
+
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
   hub?: Partial<HubLimits>;
@@ -141,7 +144,10 @@ export async function createApp(
       return server.listen(config.port, config.host);
     },
     close: async () => {
+      // One that hangs would keep the drain waiting, and its callers without an answer.
+      const late = setTimeout(() => provider.close?.(), PROVIDER_DRAIN_MS_MAX);
       await server.close();
+      clearTimeout(late);
       // Calls to the provider end at once: what they leave open is finished after the next start.
       await Promise.all([provider.close?.(), gifts.close(), payments.close(), streams.close(), wallets.close()]);
       await live.close();
