@@ -43,6 +43,9 @@ import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
 import { createHttpServer, type Webhook } from './server.ts';
 
+/** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
+const PROVIDER_DRAIN_MS_MAX = 3_000;
+
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
   hub?: Partial<HubLimits>;
@@ -82,7 +85,7 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const { live, services, webhooks, start, close } = await createDomains(config, deps);
+  const { live, services, webhooks, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
@@ -128,7 +131,10 @@ export async function createApp(
       return server.listen(config.port, config.host);
     },
     close: async () => {
+      // One that hangs would keep the drain waiting, and its callers without an answer.
+      const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
       await server.close();
+      clearTimeout(late);
       await demoShop?.close();
       await close();
     },
@@ -144,6 +150,8 @@ type Domains = {
   webhooks: ReadonlyMap<string, Webhook>;
   /** Starts what is done again and again. */
   start: () => void;
+  /** Ends calls to the payment provider: what they leave open is finished after the next start. */
+  endCalls: () => void;
   /** Ends it, commits what is queued, and closes every connection. No request may be under way. */
   close: () => Promise<void>;
 };
@@ -195,9 +203,9 @@ async function createDomains(
     start: () => {
       for (const domain of [payments, gifts, offers, orders]) domain.start();
     },
+    endCalls: () => void provider.close?.(),
     close: async () => {
       await orders.close();
-      // Calls to the provider end at once: what they leave open is finished after the next start.
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
       await Promise.all([updates.close(), wallets.close()]);
       await live.close();
