@@ -15,6 +15,7 @@ import type { PaymentProvider } from './domains/payments/providers/provider.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
+import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
@@ -43,6 +44,7 @@ export type AppOverrides = {
   payments?: PaymentsOptions;
   paymentProvider?: PaymentProvider;
   pulseIntervalMs?: number;
+  trends?: TrendsOptions;
 };
 
 /** A running Hadiya. */
@@ -82,6 +84,7 @@ export async function createApp(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
+  const trends = new Trends({ db, live, log }, overrides.trends);
   const services: Services = {
     db,
     accounts,
@@ -91,6 +94,7 @@ export async function createApp(
     streams,
     gifts,
     catalog: new Catalog({ db }),
+    trends,
   };
 
   const isAllowedOrigin = originCheck(demo);
@@ -132,11 +136,12 @@ export async function createApp(
     listen: async () => {
       payments.start();
       gifts.start();
+      trends.start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
       await server.close();
-      await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
+      await Promise.all([gifts.close(), payments.close(), streams.close(), trends.close(), wallets.close()]);
       await live.close();
       await db.close();
     },

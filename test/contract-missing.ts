@@ -31,9 +31,6 @@ export const CONTRACT_MISSING: readonly string[] = [
   'Order',
   'OrderLine',
   'OrderState',
-  // Trends.
-  'Query.trendingProducts',
-  'TrendingProduct',
   // Spending caps.
   'Mutation.setSpendingCap',
   'Wallet.spendingCaps',

@@ -6,6 +6,7 @@ import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
+import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import { NotSignedInError, type TokenProblem } from '../kernel/errors.ts';
 
@@ -19,6 +20,7 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   catalog: Catalog;
+  trends: Trends;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

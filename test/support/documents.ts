@@ -36,6 +36,7 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  recordProductViews: 'counted',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
 } as const;
 
@@ -46,6 +47,7 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
+  recordProductViews: '... on OverloadedError { retryAfterMs }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
 };
 

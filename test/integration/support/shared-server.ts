@@ -44,6 +44,7 @@ export const QUIET = {
   overrides: {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
     payments: { recoveryIntervalMs: HOUR_MS },
+    trends: { countIntervalMs: HOUR_MS, giftsIntervalMs: HOUR_MS, dustIntervalMs: HOUR_MS },
   },
 };
 

@@ -1,0 +1,70 @@
+import type { Logger } from 'pino';
+import type { Database } from '../../db/database.ts';
+import type { Live } from '../../live/live.ts';
+import { lockLog } from '../../live/live-log.ts';
+import { topics } from '../../live/topics.ts';
+import { findStreamsWithNewGifts, lockFreeLogs, noteGiftsWhilePinned } from './pinned-gifts.repo.ts';
+import { countSignals, removeDust } from './trends.repo.ts';
+
+/** Signals that one statement counts, and statements of one sweep; the next goes on. */
+export const SIGNALS_PER_BATCH_MAX = 1_000;
+const BATCHES_PER_SWEEP_MAX = 100;
+/** Streams whose gifts one transaction notes: gifts to them wait for it. */
+const STREAMS_PER_TRANSACTION_MAX = 100;
+/** Streams that one sweep looks at; the next goes on. */
+const STREAMS_PER_SWEEP_MAX = 1_000;
+/** Scores that one sweep removes. */
+const DUST_PER_SWEEP_MAX = 10_000;
+
+type Deps = { db: Database; live: Live; log: Logger };
+
+/** Turns the signals that wait into scores. Any number of servers may do so at once. */
+export async function sweepSignals({ db, live, log }: Deps): Promise<void> {
+  let changed = 0;
+  try {
+    for (let batch = 0; batch < BATCHES_PER_SWEEP_MAX; batch++) {
+      const counted = await countSignals(db.pool, SIGNALS_PER_BATCH_MAX);
+      changed += counted.changed;
+      if (counted.taken < SIGNALS_PER_BATCH_MAX) break;
+    }
+  } catch (error) {
+    log.warn({ err: error }, 'counting what trends failed; the next sweep tries again');
+  }
+  if (changed > 0) live.changes.announce([topics.trends]);
+}
+
+/**
+ * Notes the gifts that came while a product was pinned. Never holds many logs while it waits for one: the free ones are done together, and
+ * those that were busy one by one. They may not be left out, as the busiest stream is busy at every look.
+ */
+export async function sweepPinnedGifts({ db, log }: Deps): Promise<void> {
+  try {
+    const streamIds = await findStreamsWithNewGifts(db.pool, STREAMS_PER_SWEEP_MAX);
+    const done = new Set<bigint>();
+    for (let from = 0; from < streamIds.length; from += STREAMS_PER_TRANSACTION_MAX) {
+      const locked = await db.inTransaction(async (sql) => {
+        const free = await lockFreeLogs(sql, streamIds.slice(from, from + STREAMS_PER_TRANSACTION_MAX));
+        if (free.length > 0) await noteGiftsWhilePinned(sql, free);
+        return free;
+      });
+      for (const id of locked) done.add(id);
+    }
+    for (const streamId of streamIds.filter((id) => !done.has(id))) {
+      await db.inTransaction(async (sql) => {
+        await lockLog(sql, streamId);
+        await noteGiftsWhilePinned(sql, [streamId]);
+      });
+    }
+  } catch (error) {
+    log.warn({ err: error }, 'noting gifts for what is pinned failed; the next sweep tries again');
+  }
+}
+
+/** Removes scores that have become negligible. Nobody sees them any more, so nobody needs to hear of it. */
+export async function sweepDust({ db, log }: Deps): Promise<void> {
+  try {
+    await removeDust(db.pool, DUST_PER_SWEEP_MAX);
+  } catch (error) {
+    log.warn({ err: error }, 'removing old trends failed; the next sweep tries again');
+  }
+}
