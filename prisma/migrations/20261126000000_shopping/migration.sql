@@ -239,6 +239,7 @@ CREATE TABLE "checkout" (
   "currency" TEXT NOT NULL CHECK ("currency" ~ '^[A-Z]{3}$'),
   "payment_token" TEXT NOT NULL CHECK (char_length("payment_token") BETWEEN 1 AND 200),
   "charge_id" TEXT,
+  "show_buyer" BOOLEAN NOT NULL DEFAULT false,
   "held_until" TIMESTAMPTZ(3) NOT NULL,
   "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
   "settled_at" TIMESTAMPTZ(3),
