@@ -22,6 +22,11 @@ export async function lockFreeLogs(sql: SqlTransaction, streamIds: readonly bigi
   return locked.map(({ id }) => id);
 }
 
+/** Has the transaction fail rather than wait longer for a lock. */
+export async function limitLockWait(sql: SqlTransaction, waitMsMax: number): Promise<void> {
+  await rows(sql, `/* trends.limitLockWait */ SELECT set_config('lock_timeout', $1, true)`, [`${waitMsMax}ms`]);
+}
+
 /**
  * Notes the coins given to streams, whose logs the caller has locked, since the last look, as signals for the products pinned there. Only
  * what is live: with the end of a stream the rest is noted there.

@@ -1,9 +1,18 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
+import { isLockTimeout } from '../../db/sql-errors.ts';
 import type { Live } from '../../live/live.ts';
 import { lockLog } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
-import { findStreamsWithNewGifts, lockFreeLogs, noteGiftsWhilePinned } from './pinned-gifts.repo.ts';
+import {
+  archiveListings,
+  findProductsToList,
+  listProducts,
+  listVariants,
+  lockShop,
+  withdrawVariants,
+} from './listings.repo.ts';
+import { findStreamsWithNewGifts, limitLockWait, lockFreeLogs, noteGiftsWhilePinned } from './pinned-gifts.repo.ts';
 import { countSignals, removeDust } from './trends.repo.ts';
 
 /** Signals that one statement counts, and statements of one sweep; the next goes on. */
@@ -13,6 +22,9 @@ const BATCHES_PER_SWEEP_MAX = 100;
 const STREAMS_PER_TRANSACTION_MAX = 100;
 /** Streams that one sweep looks at; the next goes on. */
 const STREAMS_PER_SWEEP_MAX = 1_000;
+/** Streams with a busy log that one sweep waits for, and how long for each. */
+const BUSY_STREAMS_PER_SWEEP_MAX = 50;
+const BUSY_LOG_WAIT_MS_MAX = 100;
 /** Scores that one sweep removes. */
 const DUST_PER_SWEEP_MAX = 10_000;
 
@@ -35,7 +47,7 @@ export async function sweepSignals({ db, live, log }: Deps): Promise<void> {
 
 /**
  * Notes the gifts that came while a product was pinned. Never holds many logs while it waits for one: the free ones are done together, and
- * those that were busy one by one. They may not be left out, as the busiest stream is busy at every look.
+ * those that were busy one by one, waiting a moment for each. They may not be left out, as the busiest stream is busy at every look.
  */
 export async function sweepPinnedGifts({ db, log }: Deps): Promise<void> {
   try {
@@ -49,14 +61,44 @@ export async function sweepPinnedGifts({ db, log }: Deps): Promise<void> {
       });
       for (const id of locked) done.add(id);
     }
-    for (const streamId of streamIds.filter((id) => !done.has(id))) {
-      await db.inTransaction(async (sql) => {
-        await lockLog(sql, streamId);
-        await noteGiftsWhilePinned(sql, [streamId]);
-      });
-    }
+    const busy = streamIds.filter((id) => !done.has(id));
+    for (const streamId of busy.slice(0, BUSY_STREAMS_PER_SWEEP_MAX)) await noteGiftsOfBusy(db, streamId);
   } catch (error) {
     log.warn({ err: error }, 'noting gifts for what is pinned failed; the next sweep tries again');
+  }
+}
+
+async function noteGiftsOfBusy(db: Database, streamId: bigint): Promise<void> {
+  try {
+    await db.inTransaction(async (sql) => {
+      await limitLockWait(sql, BUSY_LOG_WAIT_MS_MAX);
+      await lockLog(sql, streamId);
+      await noteGiftsWhilePinned(sql, [streamId]);
+    });
+  } catch (error) {
+    // Its coins are still there at the next look, or when the product is unpinned.
+    if (!isLockTimeout(error)) throw error;
+  }
+}
+
+/**
+ * Has the platform's shop list what trends: the partners' own products, who send what it sells. Listings are its own doing: they
+ * follow their products, and one that is changed by hand is changed back.
+ */
+export async function sweepShop({ db, live, log }: Deps): Promise<void> {
+  try {
+    const changed = await db.inTransaction(async (sql) => {
+      const shopId = await lockShop(sql);
+      if (shopId === undefined) return 0;
+      const sourceIds = await findProductsToList(sql);
+      const archived = await archiveListings(sql, shopId, sourceIds);
+      const listed = await listProducts(sql, shopId, sourceIds);
+      const variants = await listVariants(sql, shopId, sourceIds);
+      return archived + listed + variants + (await withdrawVariants(sql, shopId, sourceIds));
+    });
+    if (changed > 0) live.changes.announce([topics.products]);
+  } catch (error) {
+    log.warn({ err: error }, 'listing what trends failed; the next sweep tries again');
   }
 }
 

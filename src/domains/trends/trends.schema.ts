@@ -8,6 +8,7 @@ import { OverloadedError } from '../../kernel/errors.ts';
 import { topics } from '../../live/topics.ts';
 import { ProductType } from '../catalog/catalog.schema.ts';
 import { REGION_PRODUCTS_MIN, TRENDING_MAX } from './trends.repo.ts';
+import { HALF_LIFE_S } from './trends.score.ts';
 import { VIEWS_PER_CALL_MAX } from './trends.service.ts';
 
 const region = z
@@ -31,8 +32,7 @@ const TrendingProductType = builder.objectRef<Trending>('TrendingProduct').imple
     }),
     score: t.exposeFloat('score', {
       public: true,
-      description:
-        'How much it trends now: what views, pins, purchases and gifts while it was pinned weigh, halved every six hours.',
+      description: `How much it trends now: what views, pins, purchases and gifts while it was pinned weigh, halved every ${HALF_LIFE_S / 3_600} hours.`,
     }),
     rank: t.exposeInt('rank', { public: true, description: 'Its place, from 1.' }),
   }),

@@ -4,7 +4,7 @@ import { classifyBatchError } from '../../db/sql-errors.ts';
 import { every, type Periodic } from '../../kernel/every.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Live } from '../../live/live.ts';
-import { sweepDust, sweepPinnedGifts, sweepSignals } from './trend-sweeps.ts';
+import { sweepDust, sweepPinnedGifts, sweepShop, sweepSignals } from './trend-sweeps.ts';
 import { insertViews, readTrending, TRENDING_MAX, type TrendRow, type TrendSignal } from './trends.repo.ts';
 
 /** Products that one call reports as viewed. */
@@ -14,15 +14,17 @@ const VIEWS_QUEUE_MAX = 20_000;
 const VIEWS_BATCH_MAX = 500;
 const VIEWS_ATTEMPTS_MAX = 3;
 const RETRY_AFTER_MS = 500;
-/** How often signals are counted, gifts while pinned are looked for, and old scores are removed. */
+/** How often signals are counted, gifts while pinned are looked for, the platform's shop is kept, and old scores are removed. */
 const COUNT_INTERVAL_MS = 1_000;
 const GIFTS_INTERVAL_MS = 5_000;
+const SHOP_INTERVAL_MS = 15_000;
 const DUST_INTERVAL_MS = 60_000;
 
 /** Intervals that tests override. */
 export type TrendsOptions = {
   countIntervalMs?: number;
   giftsIntervalMs?: number;
+  shopIntervalMs?: number;
   dustIntervalMs?: number;
 };
 
@@ -50,10 +52,11 @@ export class Trends {
 
   /** Sweeps from now on. */
   start(): void {
-    const { countIntervalMs, giftsIntervalMs, dustIntervalMs } = this.options;
+    const { countIntervalMs, giftsIntervalMs, shopIntervalMs, dustIntervalMs } = this.options;
     this.#sweeps = [
       every(countIntervalMs ?? COUNT_INTERVAL_MS, () => sweepSignals(this.deps)),
       every(giftsIntervalMs ?? GIFTS_INTERVAL_MS, () => sweepPinnedGifts(this.deps)),
+      every(shopIntervalMs ?? SHOP_INTERVAL_MS, () => sweepShop(this.deps)),
       every(dustIntervalMs ?? DUST_INTERVAL_MS, () => sweepDust(this.deps)),
     ];
   }

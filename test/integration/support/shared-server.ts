@@ -44,7 +44,12 @@ export const QUIET = {
   overrides: {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
     payments: { recoveryIntervalMs: HOUR_MS },
-    trends: { countIntervalMs: HOUR_MS, giftsIntervalMs: HOUR_MS, dustIntervalMs: HOUR_MS },
+    trends: {
+      countIntervalMs: HOUR_MS,
+      giftsIntervalMs: HOUR_MS,
+      shopIntervalMs: HOUR_MS,
+      dustIntervalMs: HOUR_MS,
+    },
   },
 };
 

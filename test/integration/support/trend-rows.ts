@@ -72,6 +72,16 @@ export async function insertScores(pool: Pool, regions: readonly string[]): Prom
   );
 }
 
+/** Gives products scores in the whole world, in this order, best first; all others lose theirs. */
+export async function scoreProducts(pool: Pool, products: readonly ProductRow[]): Promise<void> {
+  await pool.query('DELETE FROM product_trend');
+  await pool.query(
+    `INSERT INTO product_trend (region, product_id, log_score)
+       SELECT '', p, ${halfLivesUntil('now()')} + 1 - n * 1e-2 FROM unnest($1::bigint[]) WITH ORDINALITY o(p, n)`,
+    [products.map(({ row }) => row)],
+  );
+}
+
 /** How many signals are not counted yet. */
 export async function waitingSignals(pool: Pool): Promise<number> {
   const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM trend_signal');
