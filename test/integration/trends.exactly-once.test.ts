@@ -60,7 +60,7 @@ test('a server that dies while it counts has counted nothing, and another one co
       [product.row, amount, moment],
     );
   await note(3);
-  expect(await countSignals(db.pool, 10)).toEqual({ taken: 1, changed: 2 });
+  expect(await countSignals(db.pool, 10)).toMatchObject({ taken: 1, changed: 2 });
   await note(4);
   const victim = await startServer({ ...COUNTING, databaseUrl: db.url });
   const holder = await db.pool.connect();
@@ -103,7 +103,7 @@ test('a server that dies while it counts has counted nothing, and another one co
 
 test('signals of a product that is gone, and of none, are taken and count for nothing', async ({ db }) => {
   await insertSignal(db.pool, '999999999');
-  expect(await countSignals(db.pool, 10)).toEqual({ taken: 1, changed: 0 });
+  expect(await countSignals(db.pool, 10)).toMatchObject({ taken: 1, changed: 0 });
   expect(await waitingSignals(db.pool)).toBe(0);
 });
 
@@ -118,7 +118,7 @@ describe('dust', () => {
     const here = await insertProduct(db.pool, merchant, { title: 'Here' });
     await insertSignal(db.pool, gone.row, { hoursAgo: 24 * 7, region: 'AE' });
     await insertSignal(db.pool, here.row, { hoursAgo: 12 });
-    expect(await countSignals(db.pool, 10)).toEqual({ taken: 2, changed: 3 });
+    expect(await countSignals(db.pool, 10)).toMatchObject({ taken: 2, changed: 3 });
     const rows = async () => (await db.pool.query('SELECT product_id FROM product_trend')).rows;
     await expect.poll(rows).toEqual([{ product_id: here.row }]);
     await insertSignal(db.pool, gone.row, { region: 'AE' });

@@ -33,11 +33,13 @@ type Deps = { db: Database; live: Live; log: Logger };
 /** Turns the signals that wait into scores. Any number of servers may do so at once. */
 export async function sweepSignals({ db, live, log }: Deps): Promise<void> {
   let changed = 0;
+  let lastId = 0n;
   try {
     for (let batch = 0; batch < BATCHES_PER_SWEEP_MAX; batch++) {
-      const counted = await countSignals(db.pool, SIGNALS_PER_BATCH_MAX);
+      const counted = await countSignals(db.pool, SIGNALS_PER_BATCH_MAX, lastId);
       changed += counted.changed;
       if (counted.taken < SIGNALS_PER_BATCH_MAX) break;
+      lastId = counted.lastId!;
     }
   } catch (error) {
     log.warn({ err: error }, 'counting what trends failed; the next sweep tries again');

@@ -1,4 +1,4 @@
-import { type Queryable, rows, type Statement, statement } from '../../db/database.ts';
+import { type Queryable, rows, statement } from '../../db/database.ts';
 import { halfLivesUntil, log2, NEGLIGIBLE_LOG, smallPower, WEIGHTS } from './trends.score.ts';
 
 /** What speaks for a product. */
@@ -22,19 +22,19 @@ export const TRENDING_MAX = 100;
 /** A region in which fewer products trend shows what trends in the whole world. */
 export const REGION_PRODUCTS_MIN = 5;
 
-const NOTE = statement('trends.note', insert('true'));
-const VIEW = statement('trends.view', `${insert(`p.status = 'PUBLISHED'`)} RETURNING product_id AS "productId"`);
+// Not prepared, but planned each time: a plan made while the tables are empty would read all of them once they are full.
+const NOTE = `/* trends.note */ ${insert('true')}`;
+const VIEW = `/* trends.view */ ${insert(`p.status = 'PUBLISHED'`)} RETURNING product_id AS "productId"`;
 
 /**
  * Takes signals away and adds them to the scores, as one statement: both happen or neither, so each signal counts exactly once. Signals
  * that another server takes at this moment are passed over, and scores are locked in one order. What speaks for a listing of the platform's shop
- * (`source_id`) counts for the product that it lists: a product does not compete with its own listing.
+ * (`source_id`) counts for the product that it lists: a product does not compete with its own listing. Planned each time, as above.
  */
-const COUNT = statement(
-  'trends.count',
-  `WITH taken AS (
-     DELETE FROM trend_signal WHERE id = ANY(ARRAY(SELECT id FROM trend_signal ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-     RETURNING product_id, region, kind, amount, occurred_at
+const COUNT = `/* trends.count */ WITH taken AS (
+     DELETE FROM trend_signal WHERE id = ANY(ARRAY(
+       SELECT id FROM trend_signal WHERE id > $4 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
+     RETURNING id, product_id, region, kind, amount, occurred_at
    ), worth AS (
      SELECT coalesce(p.source_id, p.id) AS product_id, t.region, ${log2('w.weight * t.amount')} + ${halfLivesUntil('t.occurred_at')} AS power
        FROM taken t JOIN product p ON p.id = t.product_id JOIN unnest($2::text[], $3::float8[]) w(kind, weight) ON w.kind = t.kind
@@ -48,8 +48,7 @@ const COUNT = statement(
        ON CONFLICT (region, product_id) DO UPDATE SET log_score = greatest(o.log_score, EXCLUDED.log_score)
          + ${log2(`1 + ${smallPower('-abs(o.log_score - EXCLUDED.log_score)')}`)}
      RETURNING 1
-   ) SELECT (SELECT count(*) FROM taken)::int AS taken, (SELECT count(*) FROM added)::int AS changed`,
-);
+   ) SELECT count(*)::int AS taken, max(id) AS "lastId", (SELECT count(*) FROM added)::int AS changed FROM taken`;
 
 const TRENDING = statement(
   'trends.trending',
@@ -85,7 +84,7 @@ export async function insertViews(sql: Queryable, views: readonly TrendSignal[])
   return new Set(inserted.map(({ productId }) => productId));
 }
 
-function insertBy<Row extends object>(sql: Queryable, query: Statement, signals: readonly TrendSignal[]) {
+function insertBy<Row extends object>(sql: Queryable, query: string, signals: readonly TrendSignal[]) {
   return rows<Row>(sql, query, [
     signals.map(({ productId }) => productId),
     signals.map(({ region }) => region),
@@ -94,10 +93,17 @@ function insertBy<Row extends object>(sql: Queryable, query: Statement, signals:
   ]);
 }
 
-/** Turns up to so many signals into scores. Returns how many, and how many scores have changed. */
-export async function countSignals(sql: Queryable, signalsMax: number): Promise<{ taken: number; changed: number }> {
-  const values = [signalsMax, Object.keys(WEIGHTS), Object.values(WEIGHTS)];
-  const [counted] = await rows<{ taken: number; changed: number }>(sql, COUNT, values);
+/** What one batch has counted: signals, scores that it changed, and the last of the signals. */
+export type Counted = { taken: number; changed: number; lastId: bigint | null };
+
+/**
+ * Turns up to so many signals into scores, first those noted first.
+ * @param afterId where to go on within a sweep: until Postgres has tidied up, the signals counted before lie in the way. A sweep begins
+ *   at 0, as signals may appear out of order
+ */
+export async function countSignals(sql: Queryable, signalsMax: number, afterId = 0n): Promise<Counted> {
+  const values = [signalsMax, Object.keys(WEIGHTS), Object.values(WEIGHTS), afterId];
+  const [counted] = await rows<Counted>(sql, COUNT, values);
   return counted!;
 }
 
