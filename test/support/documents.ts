@@ -3,6 +3,16 @@
 const SENDER = 'sender { id handle displayName }';
 const GIFT_SENT = `${SENDER} gift { id name coins } quantity coins streak`;
 
+const PRODUCT =
+  'id kind title merchant { id name kind verified } variants { id sku title price { amount minorUnits currency } available }';
+const TRUST = `trust { sellerVerified disputeRate deliveryPromiseDays escrow priceHistoryDays
+  lowestPriceLast30Days { minorUnits currency } }`;
+/** All fields of an offer that an event carries. */
+export const OFFER_FIELDS = `id variant { id sku title available price { minorUnits currency } }
+  product { ${PRODUCT} ${TRUST} } unitPrice { amount minorUnits currency }
+  quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
+const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -10,6 +20,11 @@ export const LIVE_EVENT_FIELDS = `
   ... on ChatMessage { ${SENDER} text }
   ... on GiftSent { ${GIFT_SENT} }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
+  ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
+  ... on ProductUnpinned { productId }
+  ... on OfferStarted { offer { ${OFFER_FIELDS} } }
+  ... on OfferStockChanged { offerId remaining }
+  ... on OfferEnded { offerId reason }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -28,6 +43,10 @@ export const STREAM_LOG = `query StreamLog($id: ID!, $first: Int, $after: String
   liveStream(id: $id) { events(first: $first, after: $after) {
     edges { cursor node { ${LIVE_EVENT_FIELDS} } } pageInfo { hasNextPage endCursor } } } }`;
 
+const OWN_PRODUCT =
+  'id title kind status description mediaUrls merchant { id handle } variants { id sku title price { minorUnits currency } available }';
+const ADDRESS = 'address { id name line1 line2 city postalCode country removedAt } replayed';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   signIn: 'token expiresAt viewer { id handle displayName }',
@@ -37,7 +56,24 @@ const SUCCESS_FIELDS = {
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
   recordProductViews: 'counted',
+  followCreator: 'creator { id isFollowed } replayed',
+  unfollowCreator: 'creator { id isFollowed } replayed',
+  pinProduct: SHOWCASE,
+  unpinProduct: SHOWCASE,
+  addToShowcase: SHOWCASE,
+  removeFromShowcase: SHOWCASE,
+  startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
+  endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  registerMerchant: 'merchant { id handle name kind verified } replayed',
+  createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
+  setStock: 'stock { onHand held warehouse { id } }',
+  createProduct: `product { ${OWN_PRODUCT} } replayed`,
+  updateProduct: `product { ${OWN_PRODUCT} }`,
+  publishProduct: `product { ${OWN_PRODUCT} } replayed`,
+  archiveProduct: `product { ${OWN_PRODUCT} } replayed`,
+  addAddress: ADDRESS,
+  removeAddress: ADDRESS,
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
@@ -45,7 +81,12 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  registerMerchant: '... on HandleTakenError { handle }',
+  setStock: '... on StockHeldError { held }',
+  createProduct: '... on SkuTakenError { sku }',
+  updateProduct: '... on SkuTakenError { sku }',
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
