@@ -12,7 +12,7 @@ export type ProductRow = { row: string; id: string; variantRow: string; itemRow:
 /** A product as `trendingProducts` shows it. */
 export type Trending = { rank: number; score: number; product: { id: string; title: string } };
 
-/** Inserts a merchant; returns its row id. */
+/** Inserts a merchant; returns its row id. The platform is there already. */
 export async function insertMerchant(
   pool: Pool,
   kind: 'BRAND' | 'RETAIL_PARTNER' | 'PLATFORM' = 'BRAND',
