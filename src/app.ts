@@ -3,6 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import { DemoShop } from './app/demo-shop.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -116,6 +117,8 @@ export async function createApp(
 
   await seedCatalogue(db);
   if (demo) await seedDemo(services);
+  const demoShop = demo && config.simulate ? new DemoShop({ services, log }) : undefined;
+  await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
   return {
     services,
@@ -127,6 +130,7 @@ export async function createApp(
     },
     close: async () => {
       await server.close();
+      await demoShop?.close();
       await close();
     },
     welcome: (url) => welcome(url, example),
