@@ -25,6 +25,7 @@ import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
+import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
@@ -59,6 +60,7 @@ export type AppOverrides = {
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
+  trends?: TrendsOptions;
 };
 
 /** A running Hadiya. */
@@ -182,6 +184,7 @@ async function createDomains(
   const fulfilment = await createFulfilment(config, { db, news: updates });
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
+  const trends = new Trends({ db, live, log }, overrides.trends);
   const services: Services = {
     db,
     accounts,
@@ -195,19 +198,20 @@ async function createDomains(
     fulfilment,
     offers,
     orders,
+    trends,
   };
   return {
     live,
     services,
     webhooks: new Map(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)]] : []),
     start: () => {
-      for (const domain of [payments, gifts, offers, orders]) domain.start();
+      for (const domain of [payments, gifts, offers, orders, trends]) domain.start();
     },
     endCalls: () => void provider.close?.(),
     close: async () => {
       await orders.close();
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
-      await Promise.all([updates.close(), wallets.close()]);
+      await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();
       await db.close();
     },

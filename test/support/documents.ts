@@ -73,6 +73,7 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
   unfollowCreator: 'creator { id isFollowed } replayed',
   pinProduct: SHOWCASE,
@@ -129,6 +130,7 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
+  recordProductViews: '... on OverloadedError { retryAfterMs }',
   buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
   cancelOrder: '... on OrderStateError { state }',
