@@ -22,6 +22,7 @@ export const LIVE_EVENT_FIELDS = `
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
   ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
   ... on ProductUnpinned { productId }
+  ... on ProductPurchased { buyer { id handle displayName } product { ${PRODUCT} } quantity }
   ... on OfferStarted { offer { ${OFFER_FIELDS} } }
   ... on OfferStockChanged { offerId remaining }
   ... on OfferEnded { offerId reason }
@@ -43,6 +44,19 @@ export const STREAM_LOG = `query StreamLog($id: ID!, $first: Int, $after: String
   liveStream(id: $id) { events(first: $first, after: $after) {
     edges { cursor node { ${LIVE_EVENT_FIELDS} } } pageInfo { hasNextPage endCursor } } } }`;
 
+const OWN_PRODUCT =
+  'id title kind status description mediaUrls merchant { id handle } variants { id sku title price { minorUnits currency } available }';
+const ADDRESS = 'address { id name line1 line2 city postalCode country removedAt } replayed';
+
+/** What tests look at of an order. */
+export const ORDER_FIELDS = `id number state nextStates total { minorUnits currency } refunded { minorUnits }
+  lines { id variant { id } quantity refundedQuantity unitPrice { minorUnits } deliveredAt downloadUrl }
+  refunds { id state amount { minorUnits } reason } disputes { id state withBank }
+  timeline { state actor note } transfers { kind amount { minorUnits currency } } merchant { id }
+  address { name city country } releaseAt createdAt`;
+const REFUND = `order { ${ORDER_FIELDS} } refund { id state amount { minorUnits currency } reason } replayed`;
+const DISPUTE = `order { ${ORDER_FIELDS} } dispute { id state withBank reason } replayed`;
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   signIn: 'token expiresAt viewer { id handle displayName }',
@@ -60,6 +74,23 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  registerMerchant: 'merchant { id handle name kind verified } replayed',
+  createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
+  setStock: 'stock { onHand held warehouse { id } }',
+  createProduct: `product { ${OWN_PRODUCT} } replayed`,
+  updateProduct: `product { ${OWN_PRODUCT} }`,
+  publishProduct: `product { ${OWN_PRODUCT} } replayed`,
+  archiveProduct: `product { ${OWN_PRODUCT} } replayed`,
+  addAddress: ADDRESS,
+  removeAddress: ADDRESS,
+  buyNow: `order { ${ORDER_FIELDS} } orders { ${ORDER_FIELDS} } replayed`,
+  cancelOrder: `order { ${ORDER_FIELDS} } replayed`,
+  requestRefund: REFUND,
+  approveRefund: REFUND,
+  rejectRefund: REFUND,
+  refundOrder: REFUND,
+  openDispute: DISPUTE,
+  resolveDispute: DISPUTE,
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
@@ -67,9 +98,17 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  registerMerchant: '... on HandleTakenError { handle }',
+  setStock: '... on StockHeldError { held }',
+  createProduct: '... on SkuTakenError { sku }',
+  updateProduct: '... on SkuTakenError { sku }',
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
+  buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
+    ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
+  cancelOrder: '... on OrderStateError { state }',
+  requestRefund: '... on OrderStateError { state }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
 };
 

@@ -4,6 +4,8 @@ import { findProducts, findVariantsOfProducts } from './catalog.repo.ts';
 
 /** The kinds of product. */
 export type ProductKind = 'PHYSICAL' | 'FOOD' | 'SERVICE' | 'DIGITAL';
+/** Where a product stands: only a published one is for sale. */
+export type ProductStatus = 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
 /** The kinds of merchant. */
 export type MerchantKind = 'BRAND' | 'RETAIL_PARTNER' | 'PLATFORM';
 
@@ -28,16 +30,23 @@ export type ProductView = {
   title: string;
   description: string;
   mediaUrls: string[];
+  /** Left out of events, which show what is published. */
+  status?: ProductStatus;
   merchant: MerchantView;
   variants?: VariantView[];
 };
 
 /**
- * Published products with their variants, complete and as JSON, as events carry them; in two statements. What is not published, or
- * not there, is left out.
+ * Products with their variants, complete and as JSON, as events carry them; in two statements. What is not there is left out, and
+ * unless it is asked for, what is not published.
  */
-export async function snapshotProducts(sql: Queryable, ids: readonly bigint[]): Promise<Map<bigint, ProductView>> {
-  const products = (await findProducts(sql, ids)).filter(({ status }) => status === 'PUBLISHED');
+export async function snapshotProducts(
+  sql: Queryable,
+  ids: readonly bigint[],
+  { publishedOnly = true }: { publishedOnly?: boolean } = {},
+): Promise<Map<bigint, ProductView>> {
+  const found = await findProducts(sql, ids);
+  const products = publishedOnly ? found.filter(({ status }) => status === 'PUBLISHED') : found;
   const variants = groupBy(
     await findVariantsOfProducts(
       sql,
