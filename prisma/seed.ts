@@ -12,10 +12,16 @@ const DEMO_STREAMS = [
 ];
 const SEED_LOCK = 4_823_017;
 
-/** What every server needs and none has by itself: gifts, coin packs and the first rate card. Does nothing where they are. */
+/** What every server needs and none has by itself: gifts, coin packs, the first rate card and the platform's own shop. Does nothing where they are. */
 export async function seedCatalogue(db: Database): Promise<void> {
   await db.inTransaction(async (sql) => {
     await rows(sql, '/* seed.lock */ SELECT pg_advisory_xact_lock($1)', [SEED_LOCK]);
+    // Not with the rest: servers that were set up before there was a shop have the rest, and not this.
+    await rows(
+      sql,
+      `/* seed.platform */ INSERT INTO merchant (handle, name, kind, verified) VALUES ('hadiya', 'Hadiya', 'PLATFORM', true)
+       ON CONFLICT DO NOTHING`,
+    );
     const [known] = await rows<{ count: bigint }>(sql, '/* seed.known */ SELECT count(*) FROM rate_card');
     if (known!.count > 0n) return;
     await rows(sql, '/* seed.rateCard */ INSERT INTO rate_card (coins, diamonds) VALUES (2, 1)');

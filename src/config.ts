@@ -11,6 +11,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** How tokens are checked. `demo`: Hadiya issues them itself, to anybody. */
 export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } | { mode: 'jwks'; url: string };
 
+/** The account at Stripe that charges, and the secret that it signs webhooks with. */
+export type StripeConfig = { secretKey: string; webhookSecret: string };
+
 /** Everything that the environment decides. */
 export type Config = {
   /** 0 stands for any free port. */
@@ -25,6 +28,8 @@ export type Config = {
   auth: AuthConfig;
   /** What voucher codes follow from, the same on all servers. Undefined: a file in `dataDir`, made once. */
   voucherSecret: string | undefined;
+  /** Undefined: payments are those of the sandbox. */
+  stripe: StripeConfig | undefined;
   /** Whether simulated viewers keep the demo streams alive. */
   simulate: boolean;
   /** How subscriptions are delivered. */
@@ -46,6 +51,7 @@ export class ConfigError extends StartError {
 const PORT_DEFAULT = 4000;
 const PORT_MAX = 65_535;
 const SECRET_CHARS_MIN = 32;
+const STRIPE_NAMES = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET'] as const;
 const SHOWN_CHARS_MAX = 40;
 const FLUSH_WINDOW_MS_DEFAULT = 20;
 /** A viewer sees an event later by the window at the most. */
@@ -75,6 +81,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
     voucherSecret: readSecret(reader, 'VOUCHER_SECRET'),
+    stripe: readStripe(reader),
     simulate: readSwitch(reader, 'SIMULATE') ?? demo,
     fanOut: {
       shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
@@ -121,6 +128,28 @@ function readSecret(reader: Reader, name: string): string | undefined {
     reader.problem(`${name} is too short: set at least ${SECRET_CHARS_MIN} random characters`);
   }
   return secret;
+}
+
+function readStripe(reader: Reader): StripeConfig | undefined {
+  const secretKey = reader.get('STRIPE_SECRET_KEY');
+  const webhookSecret = reader.get('STRIPE_WEBHOOK_SECRET');
+  if (secretKey === undefined && webhookSecret === undefined) return undefined;
+  if (secretKey === undefined || webhookSecret === undefined) {
+    const [set, missing] = secretKey === undefined ? STRIPE_NAMES.toReversed() : STRIPE_NAMES;
+    reader.problem(`${set} is set without ${missing}: set both, or neither to use the sandbox`);
+    return undefined;
+  }
+  if (!/^(sk|rk)_(test|live)_[A-Za-z0-9_]+$/.test(secretKey)) {
+    reader.problem(
+      'STRIPE_SECRET_KEY is not a secret key: copy the one that begins with sk_ or rk_ from your dashboard',
+    );
+  }
+  if (!/^whsec_[A-Za-z0-9_+/=]+$/.test(webhookSecret)) {
+    reader.problem(
+      'STRIPE_WEBHOOK_SECRET is not a signing secret: copy the one that begins with whsec_ from the endpoint at Stripe',
+    );
+  }
+  return { secretKey, webhookSecret };
 }
 
 function readDatabaseUrl(reader: Reader): string | undefined {

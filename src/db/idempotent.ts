@@ -1,4 +1,6 @@
-import { rows, type SqlTransaction, statement } from './database.ts';
+import { IdempotencyConflictError } from '../kernel/errors.ts';
+import { type Database, rows, type SqlTransaction, statement } from './database.ts';
+import { brokeConstraint } from './sql-errors.ts';
 
 /** What makes a mutation idempotent: the key is unique per actor and operation. */
 export type KeyOfCall = { actorId: bigint; key: string };
@@ -7,6 +9,9 @@ export type StoredCall<Result> = { inputHash: string; result: Result };
 
 /** Two servers used a key at once for things that have no lock in common: one of them must look again. */
 export const KEY_TAKEN = 'idempotency_key_pkey';
+
+/** Attempts at a call whose key, or whose effect, a parallel call with the same key was quicker with; the first included. */
+const CALL_ATTEMPTS_MAX = 3;
 
 const READ = statement(
   'idempotency.read',
@@ -55,4 +60,34 @@ export async function storeKeys(
     calls.map(({ inputHash }) => inputHash),
     calls.map(({ result }) => JSON.stringify(result)),
   ]);
+}
+
+/**
+ * Runs a mutation once per key: its effect and its key are one SQL transaction, and a repeated call gets what the first one
+ * returned. For calls that come one by one; batches use {@link readKeys} and {@link storeKeys}.
+ * @param call.raced constraints that a parallel call with the same key breaks before it meets the key
+ * @param work the effect; returns a JSON value. What it throws is not stored.
+ * @throws {IdempotencyConflictError} the key stands for another input
+ */
+export async function callOnce<Result>(
+  db: Pick<Database, 'inTransaction'>,
+  call: KeyOfCall & { operation: string; inputHash: string; raced?: readonly string[] },
+  work: (sql: SqlTransaction) => Promise<Result>,
+): Promise<{ result: Result; replayed: boolean }> {
+  const { operation, inputHash, raced = [] } = call;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.inTransaction(async (sql) => {
+        const [stored] = await readKeys<Result>(sql, operation, [call]);
+        if (stored && stored.inputHash !== inputHash) throw new IdempotencyConflictError();
+        if (stored) return { result: stored.result, replayed: true };
+        const result = await work(sql);
+        await storeKeys(sql, operation, [{ actorId: call.actorId, key: call.key, inputHash, result }]);
+        return { result, replayed: false };
+      });
+    } catch (error) {
+      const lost = [KEY_TAKEN, ...raced].some((constraint) => brokeConstraint(error, constraint));
+      if (!lost || attempt === CALL_ATTEMPTS_MAX) throw error;
+    }
+  }
 }

@@ -6,9 +6,10 @@ export const KEYSET_LIMIT_MAX = 101;
 
 /**
  * Which rows of a list a page holds: the first ones or, backwards, the last ones; of those beyond `from`, if it is given.
- * That is an id and not a row: a page goes on in the same place after its row has left the list.
+ * That is an id and not a row: a page goes on in the same place after its row has left the list. A list in another order than
+ * that of its ids goes on from what it is ordered by, and the id.
  */
-export type Keyset = { backwards: boolean; from: bigint | undefined; limit: number };
+export type Keyset<From = bigint> = { backwards: boolean; from: From | undefined; limit: number };
 
 /** The parts of a page's statement that depend on where the page stands. */
 export type KeysetSql = {

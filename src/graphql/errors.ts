@@ -26,6 +26,7 @@ const DESCRIPTIONS: Record<(typeof ERROR_CODES)[number], string> = {
   PAYMENT_PENDING: 'The provider has not answered; the same key tells the outcome later.',
   HANDLE_TAKEN: 'Somebody else has this handle.',
   SKU_TAKEN: 'Another variant of the merchant has this sku.',
+  STOCK_HELD: 'So much of the stock is set aside for purchases that are being paid.',
   SOLD_OUT: 'There is not so much left.',
   PRICE_CHANGED: 'The price is not the one that was expected.',
   OFFER_ENDED: 'The offer is over.',

@@ -3,6 +3,11 @@ import { IDEMPOTENCY_KEY_LENGTH_MAX, IDEMPOTENCY_KEY_LENGTH_MIN } from '../kerne
 import { isStorable } from '../kernel/text.ts';
 import { toRowId } from './global-id.ts';
 
+/** Cursors of lists: in the order of their ids, as Pothos makes them from a bigint, and in that of a number and then their ids. */
+export const ID_CURSOR = /^GPC:I:(\d+)$/;
+export const NUMBER_CURSOR = /^GPC:K:(\d{1,18}):(\d+)$/;
+export const NOT_A_CURSOR = 'Is not a cursor of this list.';
+
 /** Rules for inputs that more than one domain has. Pure: they run before authorisation. */
 export const rules = {
   /** All rules of an input type together, so that everything that is wrong with an input is said at once. */
@@ -26,9 +31,10 @@ export const rules = {
   count: (max: number) => z.number().int().min(1, 'Must be at least 1.').max(max, `Must be ${max} at the most.`),
   /** How many items of a list are wanted; more than a page holds is no error. */
   pageSize: z.number().int().min(0, 'Must not be negative.'),
-  /** A cursor of a list of rows, as Pothos makes it from a bigint id. It takes others too, and Prisma then fails on them. */
+  /** A cursor of some list of rows; each list then looks whether it is one of its own. */
   rowCursor: z.string().refine((cursor) => {
-    const [, id] = /^GPC:I:(\d+)$/.exec(Buffer.from(cursor, 'base64').toString()) ?? [];
+    const text = Buffer.from(cursor, 'base64').toString();
+    const id = (ID_CURSOR.exec(text) ?? NUMBER_CURSOR.exec(text))?.at(-1);
     return id !== undefined && toRowId(id) !== undefined;
-  }, 'Is not a cursor of this list.'),
+  }, NOT_A_CURSOR),
 };

@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'PAYMENT_PENDING',
   'HANDLE_TAKEN',
   'SKU_TAKEN',
+  'STOCK_HELD',
   'SOLD_OUT',
   'PRICE_CHANGED',
   'OFFER_ENDED',

@@ -4,15 +4,23 @@ export const AMOUNT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 /** An amount of fiat money in minor units (cents) of an ISO 4217 currency. */
 export type Money = { minorUnits: bigint; currency: string };
 
-/**
- * The amount as people write it: "9.99", "500" for a currency without minor units.
- * Digits per currency come from the runtime's own CLDR data.
- */
+/** Digits of a currency behind the point, from the runtime's own CLDR data: 2 for USD, 0 for JPY. */
+export function fractionDigits(currency: string): number {
+  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+}
+
+/** The amount as people write it: "9.99", "500" for a currency without minor units. */
 export function formatAmount({ minorUnits, currency }: Money): string {
-  const digits =
-    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  const digits = fractionDigits(currency);
   if (digits === 0) return String(minorUnits);
   const sign = minorUnits < 0n ? '-' : '';
   const all = String(minorUnits < 0n ? -minorUnits : minorUnits).padStart(digits + 1, '0');
   return `${sign}${all.slice(0, -digits)}.${all.slice(-digits)}`;
+}
+
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+
+/** Whether a text is the ISO 4217 code of a currency, in capital letters. */
+export function isCurrency(code: string): boolean {
+  return CURRENCIES.has(code);
 }

@@ -32,6 +32,7 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     dataDir,
     auth: { mode: 'demo' },
     voucherSecret: undefined,
+    stripe: undefined,
     simulate: false,
     fanOut: FAN_OUT,
     logLevel: LOG_LEVEL,

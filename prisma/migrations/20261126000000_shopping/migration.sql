@@ -14,6 +14,7 @@ ALTER TABLE "ledger_account" DROP CONSTRAINT "ledger_account_owner_type_check",
   ADD CONSTRAINT "ledger_account_owner_type_check" CHECK ("owner_type" IN ('VIEWER', 'CREATOR', 'MERCHANT', 'PLATFORM'));
 -- An order's money is looked up by the order. Gifts, which are most of the transfers, stay out of the index.
 CREATE INDEX "transfer_order" ON "transfer"("cause_id") WHERE "kind" LIKE 'ORDER%';
+CREATE INDEX "transfer_refund" ON "transfer"("cause_id") WHERE "kind" = 'REFUND_PAID';
 ALTER TABLE "sandbox_charge" DROP CONSTRAINT "sandbox_charge_status_check",
   ADD CONSTRAINT "sandbox_charge_status_check" CHECK ("status" IN ('SUCCEEDED', 'DECLINED', 'CANCELLED'));
 
@@ -25,6 +26,15 @@ CREATE TABLE "sandbox_refund" (
   CONSTRAINT "sandbox_refund_pkey" PRIMARY KEY ("idempotency_key")
 );
 CREATE INDEX "sandbox_refund_charge_key_idx" ON "sandbox_refund"("charge_key");
+
+-- The one PaymentIntent at Stripe that a key may charge; without one it never will. Whoever writes first decides.
+CREATE TABLE "stripe_charge" (
+  "idempotency_key" TEXT NOT NULL,
+  "intent_id" TEXT,
+  "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT "stripe_charge_pkey" PRIMARY KEY ("idempotency_key")
+);
+CREATE UNIQUE INDEX "stripe_charge_intent_id_key" ON "stripe_charge"("intent_id");
 
 -- ---- accounts and creators ------------------------------------------------------------------------------------------
 

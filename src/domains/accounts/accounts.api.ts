@@ -1,5 +1,7 @@
 import type { TokenProblem } from '../../kernel/errors.ts';
 
+export { type AddressRow, findAddresses } from './addresses.repo.ts';
+
 /** The signed-in viewer on whose behalf a request is made. */
 export type Actor = { id: bigint; handle: string; displayName: string; expiresAt: Date };
 

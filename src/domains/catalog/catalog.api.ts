@@ -4,6 +4,8 @@ import { findProducts, findVariantsOfProducts } from './catalog.repo.ts';
 
 /** The kinds of product. */
 export type ProductKind = 'PHYSICAL' | 'FOOD' | 'SERVICE' | 'DIGITAL';
+/** Where a product stands: only a published one is for sale. */
+export type ProductStatus = 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
 /** The kinds of merchant. */
 export type MerchantKind = 'BRAND' | 'RETAIL_PARTNER' | 'PLATFORM';
 
@@ -28,6 +30,8 @@ export type ProductView = {
   title: string;
   description: string;
   mediaUrls: string[];
+  /** Left out of events, which show what is published. */
+  status?: ProductStatus;
   merchant: MerchantView;
   variants?: VariantView[];
 };

@@ -1,9 +1,16 @@
 import { type Queryable, rows } from '../../db/database.ts';
 import { lookUp, lookUpStatements } from '../../db/look-up.ts';
-import type { MerchantKind, MerchantView, ProductKind, ProductView, VariantView } from './catalog.api.ts';
+import type {
+  MerchantKind,
+  MerchantView,
+  ProductKind,
+  ProductStatus,
+  ProductView,
+  VariantView,
+} from './catalog.api.ts';
 
 /** A product with its merchant, as one row of SQL. */
-type FlatProduct = Omit<ProductRow, 'merchant'> & {
+export type FlatProduct = Omit<ProductRow, 'merchant'> & {
   merchantId: bigint;
   handle: string;
   name: string;
@@ -15,25 +22,30 @@ type FlatProduct = Omit<ProductRow, 'merchant'> & {
 export type ProductRow = ProductView & {
   id: bigint;
   kind: ProductKind;
-  status: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
+  status: ProductStatus;
   merchant: MerchantView & { id: bigint };
 };
 
 /** A variant as the catalogue lists it. */
 export type VariantRow = VariantView & { id: bigint; productId: bigint; priceMinor: bigint };
 
+/** The largest Int of GraphQL. */
+const AVAILABLE_MAX = 2 ** 31 - 1;
+
 /** Of a product `p` and its merchant `m`. */
-const PRODUCT_COLUMNS = `p.id, p.kind, p.title, p.description, p.media_urls AS "mediaUrls", p.status,
+export const PRODUCT_COLUMNS = `p.id, p.kind, p.title, p.description, p.media_urls AS "mediaUrls", p.status,
   p.merchant_id AS "merchantId", m.handle, m.name, m.kind AS "merchantKind", m.verified`;
 /**
- * Of a variant `v` and its product `p`, with what can be bought now: from the merchant's own warehouses, and for the platform from
- * those of its retail partners.
+ * The stock `i` that a variant `v` is sold from: that in the merchant's own warehouses, and for the platform that in those of its
+ * retail partners.
  */
-const VARIANT_COLUMNS = `v.id, v.product_id AS "productId", v.sku, v.title, v.price_minor AS "priceMinor", v.currency,
-  coalesce((SELECT sum(i.on_hand - i.held) FROM inventory i
+export const STOCK_OF_VARIANT = `FROM inventory i
       JOIN warehouse w ON w.id = i.warehouse_id JOIN merchant wm ON wm.id = w.merchant_id JOIN merchant vm ON vm.id = v.merchant_id
      WHERE i.item_id = v.item_id
-       AND (w.merchant_id = v.merchant_id OR (vm.kind = 'PLATFORM' AND wm.kind = 'RETAIL_PARTNER'))), 0)::int AS available`;
+       AND (w.merchant_id = v.merchant_id OR (vm.kind = 'PLATFORM' AND wm.kind = 'RETAIL_PARTNER'))`;
+/** Of a variant `v`, with what can be bought now. */
+const VARIANT_COLUMNS = `v.id, v.product_id AS "productId", v.sku, v.title, v.price_minor AS "priceMinor", v.currency,
+  least(coalesce((SELECT sum(i.on_hand - i.held) ${STOCK_OF_VARIANT}), 0), ${AVAILABLE_MAX})::int AS available`;
 
 const PRODUCTS_BY_ID = lookUpStatements(
   'catalog.productsById',
@@ -74,6 +86,7 @@ export async function findMerchants(
   ]);
 }
 
-function toProduct({ merchantId, handle, name, merchantKind, verified, ...product }: FlatProduct): ProductRow {
+/** A product with its merchant as an object. */
+export function toProduct({ merchantId, handle, name, merchantKind, verified, ...product }: FlatProduct): ProductRow {
   return { ...product, merchant: { id: merchantId, handle, name, kind: merchantKind, verified } };
 }

@@ -2,9 +2,11 @@ import { builder } from '../../graphql/builder.ts';
 import { toRowId } from '../../graphql/global-id.ts';
 import { MoneyType } from '../../graphql/money.ts';
 import { implementNode } from '../../graphql/node.ts';
+import { topics } from '../../live/topics.ts';
 import type { MerchantView, ProductView, VariantView } from './catalog.api.ts';
 
-const MerchantKindEnum = builder.enumType('MerchantKind', {
+/** The kinds of merchant. */
+export const MerchantKindEnum = builder.enumType('MerchantKind', {
   description: 'The kinds of merchant.',
   values: {
     BRAND: { description: 'Sells and sends what it makes.' },
@@ -21,6 +23,16 @@ export const ProductKindEnum = builder.enumType('ProductKind', {
     FOOD: { description: 'Brought by a courier, within the hour.' },
     SERVICE: { description: 'Bought as vouchers, which the merchant verifies on the spot.' },
     DIGITAL: { description: 'Downloaded; there at payment.' },
+  },
+});
+
+/** Where a product stands. */
+export const ProductStatusEnum = builder.enumType('ProductStatus', {
+  description: 'Where a product stands.',
+  values: {
+    DRAFT: { description: 'Not for sale yet: only its merchant sees it.' },
+    PUBLISHED: { description: 'For sale.' },
+    ARCHIVED: { description: 'Not for sale any more. Orders still show it.' },
   },
 });
 
@@ -41,7 +53,7 @@ implementNode(MerchantType, {
 export const ProductVariantType = builder.objectRef<VariantView>('ProductVariant');
 implementNode(ProductVariantType, {
   description: 'What is bought: one size, colour, table for two. In an event, as it was then.',
-  loadMany: (ids, { services }) => ids.map((id) => services.catalog.findVariant(toRowId(id) ?? 0n)),
+  loadMany: (ids, { services, actor }) => ids.map((id) => services.catalog.visibleVariant(actor, toRowId(id) ?? 0n)),
   fields: (t) => ({
     sku: t.exposeString('sku', { public: true, description: 'The merchant’s own number of it.' }),
     title: t.exposeString('title', { public: true, description: 'What tells it from the other variants.' }),
@@ -59,18 +71,28 @@ implementNode(ProductVariantType, {
 export const ProductType = builder.objectRef<ProductView>('Product');
 implementNode(ProductType, {
   description: 'Something for sale. In an event, as it was then.',
-  loadMany: (ids, { services }) => ids.map((id) => services.catalog.findProduct(toRowId(id) ?? 0n)),
+  loadMany: (ids, { services, actor }) => ids.map((id) => services.catalog.visibleProduct(actor, toRowId(id) ?? 0n)),
   fields: (t) => ({
     kind: t.expose('kind', { type: ProductKindEnum, public: true, description: 'Which kind of product.' }),
     title: t.exposeString('title', { public: true, description: 'What it is called.' }),
     description: t.exposeString('description', { public: true, description: 'What it is.' }),
     mediaUrls: t.exposeStringList('mediaUrls', { public: true, description: 'Pictures and videos, best first.' }),
+    status: t.field({
+      type: ProductStatusEnum,
+      public: true,
+      description: 'Where it stands. In an event: PUBLISHED.',
+      resolve: ({ status }) => status ?? 'PUBLISHED',
+    }),
     merchant: t.expose('merchant', { type: MerchantType, public: true, description: 'Who sells it.' }),
     variants: t.field({
       type: [ProductVariantType],
       public: true,
       description: 'What there is to choose from.',
-      resolve: (product, _args, { services }) => product.variants ?? services.catalog.variantsOf(BigInt(product.id)),
+      resolve: (product, _args, { services, shown }) => {
+        if (product.variants) return product.variants;
+        shown?.add(topics.product(BigInt(product.id)));
+        return services.catalog.variantsOf(BigInt(product.id));
+      },
     }),
   }),
 });

@@ -1,8 +1,11 @@
 import DataLoader from 'dataloader';
 import type { Database } from '../../db/database.ts';
+import type { Keyset } from '../../db/keyset.ts';
 import { createLookUp } from '../../db/look-up.ts';
 import { groupBy } from '../../kernel/group-by.ts';
-import type { MerchantView } from './catalog.api.ts';
+import type { Changes } from '../../live/changes.ts';
+import { KeptValue } from '../../live/kept-value.ts';
+import { topics } from '../../live/topics.ts';
 import {
   findMerchants,
   findProducts,
@@ -11,9 +14,24 @@ import {
   type ProductRow,
   type VariantRow,
 } from './catalog.repo.ts';
+import { findMemberships, findStockOfVariants, type MerchantRow } from './merchants.repo.ts';
+import { Merchants } from './merchants.service.ts';
+import {
+  type AgeOrder,
+  countProducts,
+  type PricedProductRow,
+  type PriceOrder,
+  type ProductFilter,
+  readPricedPage,
+  readProductPage,
+} from './product-lists.repo.ts';
+import { Products } from './products.service.ts';
 
 /** Products whose variants one statement reads. */
 const PRODUCTS_PER_READ_MAX = 100;
+
+/** Somebody who looks; undefined when nobody is signed in. */
+type Looker = { id: bigint } | undefined;
 
 /** What is for sale. Things asked for one by one at the same time are read together. */
 export class Catalog {
@@ -22,11 +40,22 @@ export class Catalog {
   /** A variant by id, active or not; null when there is none. */
   readonly findVariant: (id: bigint) => Promise<VariantRow | null>;
   /** A merchant by id; null when there is none. */
-  readonly findMerchant: (id: bigint) => Promise<(MerchantView & { id: bigint }) | null>;
+  readonly findMerchant: (id: bigint) => Promise<MerchantRow | null>;
+  /** What merchants do with themselves and their stock. */
+  readonly merchants: Merchants;
+  /** What merchants do with their products. */
+  readonly products: Products;
+  readonly #db: Database;
   readonly #variants: DataLoader<bigint, VariantRow[]>;
+  readonly #memberships: DataLoader<{ viewerId: bigint; merchantId: bigint }, boolean>;
+  readonly #count: KeptValue<number>;
 
-  constructor(deps: { db: Database }) {
+  constructor(deps: { db: Database; changes: Changes }) {
     const { pool } = deps.db;
+    this.#db = deps.db;
+    this.merchants = new Merchants(deps);
+    this.products = new Products(deps);
+    this.#count = new KeptValue(() => countProducts(pool, {}), topics.products, deps.changes);
     this.findProduct = createLookUp(
       (ids) => findProducts(pool, ids),
       ({ id }) => id,
@@ -46,10 +75,65 @@ export class Catalog {
       },
       { cache: false, maxBatchSize: PRODUCTS_PER_READ_MAX },
     );
+    this.#memberships = new DataLoader(
+      async (asked) => {
+        const found = new Set<string>();
+        for (const [viewerId, of] of groupBy(asked, ({ viewerId }) => viewerId)) {
+          const merchantIds = of.map(({ merchantId }) => merchantId);
+          for (const { id } of await findMemberships(pool, viewerId, merchantIds)) found.add(`${viewerId}:${id}`);
+        }
+        return asked.map(({ viewerId, merchantId }) => found.has(`${viewerId}:${merchantId}`));
+      },
+      { cache: false, maxBatchSize: PRODUCTS_PER_READ_MAX },
+    );
   }
 
   /** The active variants of a product. */
   variantsOf(productId: bigint): Promise<VariantRow[]> {
     return this.#variants.load(productId);
+  }
+
+  /** Whether somebody acts for a merchant. */
+  async isMember(viewer: Looker, merchantId: bigint): Promise<boolean> {
+    return viewer !== undefined && this.#memberships.load({ viewerId: viewer.id, merchantId });
+  }
+
+  /** A product that somebody may look at: one that is published, or of a merchant that they act for. */
+  async visibleProduct(viewer: Looker, id: bigint): Promise<ProductRow | null> {
+    const product = await this.findProduct(id);
+    if (!product || product.status === 'PUBLISHED') return product;
+    return (await this.isMember(viewer, product.merchant.id)) ? product : null;
+  }
+
+  /** A variant of a product that somebody may look at. */
+  async visibleVariant(viewer: Looker, id: bigint): Promise<VariantRow | null> {
+    const variant = await this.findVariant(id);
+    if (!variant) return null;
+    return (await this.visibleProduct(viewer, variant.productId)) && variant;
+  }
+
+  /** A page of published products, newest or oldest first. */
+  page(order: AgeOrder, filter: ProductFilter, keyset: Keyset): Promise<ProductRow[]> {
+    return readProductPage(this.#db.pool, order, filter, keyset);
+  }
+
+  /** A page of published products by the price of their cheapest variant. */
+  pricedPage(
+    order: PriceOrder,
+    filter: ProductFilter,
+    keyset: Keyset<{ sortKey: bigint; id: bigint }>,
+  ): Promise<PricedProductRow[]> {
+    return readPricedPage(this.#db.pool, order, filter, keyset);
+  }
+
+  /** How many published products match. All there are: counted after a change, not for each who asks. */
+  count(filter: ProductFilter): Promise<number> {
+    const isFiltered = Object.values(filter).some((value) => value !== undefined);
+    return isFiltered ? countProducts(this.#db.pool, filter) : this.#count.get();
+  }
+
+  /** The stock of variants in the warehouses of their merchants. */
+  stockOf(variantIds: readonly bigint[]) {
+    return findStockOfVariants(this.#db.pool, variantIds);
   }
 }

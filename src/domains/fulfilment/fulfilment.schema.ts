@@ -1,11 +1,18 @@
 import { builder } from '../../graphql/builder.ts';
+import type { Context } from '../../graphql/context.ts';
 import { ErrorInterface } from '../../graphql/errors.ts';
 import { toGlobalId } from '../../graphql/global-id.ts';
+import type { OrderRow } from '../orders/orders.api.ts';
 import { OrderType } from '../orders/orders.schema.ts';
 import { VoucherStateError } from './fulfilment.errors.ts';
 import { minutesUntil } from './fulfilment.state.ts';
 import type { ShipmentRow, TrackingEventRow } from './shipments.repo.ts';
 import type { VoucherRow } from './vouchers.repo.ts';
+
+/** An order, for its buyer and its seller; null for a partner who sends what others have sold. */
+export async function orderFor(order: OrderRow, { actor, services }: Context): Promise<OrderRow | null> {
+  return (await services.orders.roleOf(order, actor?.id)) ? order : null;
+}
 
 const ShipmentStateEnum = builder.enumType('ShipmentState', {
   description: 'The states of a shipment. It never goes back.',

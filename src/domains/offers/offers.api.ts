@@ -2,19 +2,19 @@ import type { SqlTransaction } from '../../db/database.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { offerEvents } from './offers.events.ts';
 import { endOpenOffersOf } from './offers.repo.ts';
-import { unpin } from './showcase.repo.ts';
+import { unpin } from './pin.ts';
 
+export { lockOffersOf } from './offers.repo.ts';
 export {
   endSoldOutOffers,
   lockOffers,
-  lockOffersOf,
   moveOfferUnits,
   type OfferBuyer,
   type OfferForSale,
   type OfferStock,
   type OfferUnits,
   readEligible,
-} from './offers.repo.ts';
+} from './sale.repo.ts';
 
 /**
  * Ends what a stream sells, when the stream ends: its open offers, which the caller has locked (`lockOffersOf`), and the pin. The

@@ -1,49 +1,156 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
+import { lookUp, lookUpStatements } from '../../db/look-up.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
-import { type OfferEligibility, type OfferEndReason, offerEvents } from './offers.events.ts';
+import { type OfferEligibility, type OfferEndReason, type OfferView, offerEvents } from './offers.events.ts';
 
-/** An offer, as the rules of a sale need it. */
-export type OfferForSale = {
+/** An offer that is to begin. */
+export type OfferDraft = {
+  streamId: bigint;
+  variantId: bigint;
+  unitPriceMinor: bigint;
+  quantity: number;
+  perBuyerLimit: number;
+  durationSeconds: number;
+  eligibility: OfferEligibility;
+};
+
+/** An offer as the lists show it. */
+export type OfferRow = OfferView & {
   id: bigint;
   streamId: bigint;
   variantId: bigint;
-  creatorId: bigint;
-  unitPriceMinor: bigint;
-  currency: string;
-  quantity: number;
-  /** Units that somebody is paying for. */
-  held: number;
-  sold: number;
-  perBuyerLimit: number;
-  eligibility: OfferEligibility;
+  productId: bigint;
+  startsAt: Date;
   endsAt: Date;
-  endedAt: Date | null;
 };
 
-/** How many units of an offer come to be held or sold; less than zero where they are given back. */
-export type OfferUnits = { offerId: bigint; held: number; sold: number };
+/** A stream, as the rules of this domain need it. */
+export type SellingStream = { id: bigint; status: 'SCHEDULED' | 'LIVE' | 'ENDED'; viewerId: bigint };
 
-/** What is left of an offer after its units have moved. */
-export type OfferStock = { id: bigint; streamId: bigint; remaining: number };
+/** Of an offer `o` and its variant `v`. */
+const OFFER_COLUMNS = `o.id, o.stream_id AS "streamId", o.variant_id AS "variantId", v.product_id AS "productId",
+  o.unit_price_minor AS "unitPriceMinor", o.currency, o.quantity, o.quantity - o.held - o.sold AS remaining,
+  o.per_buyer_limit AS "perBuyerLimit", o.eligibility, o.starts_at AS "startsAt", o.ends_at AS "endsAt", o.end_reason AS "endReason"`;
 
-/** Somebody who wants to buy from an offer. */
-export type OfferBuyer = { offer: Pick<OfferForSale, 'streamId' | 'creatorId' | 'eligibility'>; viewerId: bigint };
+const BY_ID = lookUpStatements(
+  'offers.byId',
+  (equals) => `SELECT ${OFFER_COLUMNS} FROM offer o JOIN product_variant v ON v.id = o.variant_id WHERE o.id ${equals}`,
+);
+const OPEN_BY_STREAM = lookUpStatements(
+  'offers.openByStream',
+  (equals) => `SELECT ${OFFER_COLUMNS} FROM offer o JOIN product_variant v ON v.id = o.variant_id
+    WHERE o.stream_id ${equals} AND o.ended_at IS NULL AND o.ends_at > clock_timestamp() ORDER BY o.id`,
+);
+const FIND_EXPIRED = statement(
+  'offers.findExpired',
+  'SELECT id FROM offer WHERE ended_at IS NULL AND ends_at <= clock_timestamp() ORDER BY ends_at LIMIT $1',
+);
 
-type EndedOffer = { id: bigint; streamId: bigint; reason: OfferEndReason };
+/** Offers by id, open or not, in one statement, in any order. */
+export async function findOffers(sql: Queryable, ids: readonly bigint[]): Promise<OfferRow[]> {
+  return lookUp<OfferRow>(sql, BY_ID, ids);
+}
 
-/** Of an offer `o` and its stream `s`. */
-const FOR_SALE_COLUMNS = `o.id, o.stream_id AS "streamId", o.variant_id AS "variantId", s.creator_id AS "creatorId",
-  o.unit_price_minor AS "unitPriceMinor", o.currency, o.quantity, o.held, o.sold, o.per_buyer_limit AS "perBuyerLimit",
-  o.eligibility, o.ends_at AS "endsAt", o.ended_at AS "endedAt"`;
+/** The open offers of streams, in one statement, oldest first. */
+export async function findOpenOffers(sql: Queryable, streamIds: readonly bigint[]): Promise<OfferRow[]> {
+  return lookUp<OfferRow>(sql, OPEN_BY_STREAM, streamIds);
+}
 
-/** Reads offers and locks them, by id, until the transaction ends. Third in the lock order, behind orders. */
-export async function lockOffers(sql: SqlTransaction, ids: readonly bigint[]): Promise<OfferForSale[]> {
-  return rows<OfferForSale>(
+/** The open offer of a variant in a stream, ended by nobody yet. */
+export async function findOpenOffer(
+  sql: Queryable,
+  streamId: bigint,
+  variantId: bigint,
+): Promise<{ id: bigint } | undefined> {
+  const [offer] = await rows<{ id: bigint }>(
     sql,
-    `/* offers.lock */ SELECT ${FOR_SALE_COLUMNS} FROM offer o JOIN stream s ON s.id = o.stream_id
-      WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE OF o`,
-    [ids],
+    '/* offers.openOf */ SELECT id FROM offer WHERE stream_id = $1 AND variant_id = $2 AND ended_at IS NULL',
+    [streamId, variantId],
   );
+  return offer;
+}
+
+/** How many offers of a stream are open. */
+export async function countOpenOffers(sql: Queryable, streamId: bigint): Promise<number> {
+  const [counted] = await rows<{ count: number }>(
+    sql,
+    '/* offers.countOpen */ SELECT count(*)::int AS count FROM offer WHERE stream_id = $1 AND ended_at IS NULL',
+    [streamId],
+  );
+  return counted!.count;
+}
+
+/** Of which product a variant is, and whether somebody acts for its merchant. */
+export async function findVariantForOffer(
+  sql: Queryable,
+  variantId: bigint,
+  viewerId: bigint,
+): Promise<{ productId: bigint; isMember: boolean } | undefined> {
+  const [variant] = await rows<{ productId: bigint; isMember: boolean }>(
+    sql,
+    `/* offers.variant */ SELECT v.product_id AS "productId", EXISTS (
+       SELECT 1 FROM merchant_member m WHERE m.merchant_id = v.merchant_id AND m.viewer_id = $2) AS "isMember"
+       FROM product_variant v WHERE v.id = $1`,
+    [variantId, viewerId],
+  );
+  return variant;
+}
+
+/** Where a stream stands, and whose it is. */
+export async function readSellingStream(sql: Queryable, streamId: bigint): Promise<SellingStream | undefined> {
+  const [stream] = await rows<SellingStream>(
+    sql,
+    `/* offers.stream */ SELECT s.id, s.status, c.viewer_id AS "viewerId" FROM stream s JOIN creator c ON c.id = s.creator_id
+      WHERE s.id = $1`,
+    [streamId],
+  );
+  return stream;
+}
+
+/** Inserts an offer that begins now. A variant's second open one in a stream raises the unique index offer_one_live_per_variant. */
+export async function insertOffer(
+  sql: SqlTransaction,
+  offer: OfferDraft & { currency: string },
+): Promise<{ id: bigint; startsAt: Date; endsAt: Date }> {
+  const [inserted] = await rows<{ id: bigint; startsAt: Date; endsAt: Date }>(
+    sql,
+    `/* offers.insert */ INSERT INTO offer (stream_id, variant_id, unit_price_minor, currency, quantity, per_buyer_limit, eligibility,
+       starts_at, ends_at)
+     SELECT $1, $2, $3, $4, $5, $6, $7, now.at, now.at + make_interval(secs => $8)
+       FROM (SELECT clock_timestamp()::timestamptz(3) AS at) now RETURNING id, starts_at AS "startsAt", ends_at AS "endsAt"`,
+    [
+      offer.streamId,
+      offer.variantId,
+      offer.unitPriceMinor,
+      offer.currency,
+      offer.quantity,
+      offer.perBuyerLimit,
+      offer.eligibility,
+      offer.durationSeconds,
+    ],
+  );
+  return inserted!;
+}
+
+/** Ends an open offer, which the caller has locked. */
+export async function endOffer(sql: SqlTransaction, offerId: bigint): Promise<LiveEventDraft[]> {
+  return endOffersWhere(sql, 'offers.end', 'id = $1', [offerId]);
+}
+
+/** Ends an offer of a variant in a stream, if its time is over. The caller has locked nothing behind offers. */
+export function endExpiredOffer(sql: SqlTransaction, streamId: bigint, variantId: bigint): Promise<LiveEventDraft[]> {
+  const expired = 'stream_id = $1 AND variant_id = $2 AND ends_at <= clock_timestamp()';
+  return endOffersWhere(sql, 'offers.endExpiredOf', expired, [streamId, variantId]);
+}
+
+/** Offers whose time is over and that nobody has ended, longest over first. */
+export async function findExpiredOffers(sql: Queryable, limit: number): Promise<bigint[]> {
+  return (await rows<{ id: bigint }>(sql, FIND_EXPIRED, [limit])).map(({ id }) => id);
+}
+
+/** Ends those of these offers, which the caller has locked, that are open and whose time is over. */
+export function endExpiredOffers(sql: SqlTransaction, ids: readonly bigint[]): Promise<LiveEventDraft[]> {
+  return endOffersWhere(sql, 'offers.endExpired', 'id = ANY($1) AND ends_at <= clock_timestamp()', [ids]);
 }
 
 /** Locks a stream's open offers, by id, until the transaction ends; before the stream's log, as the lock order says. */
@@ -56,90 +163,27 @@ export async function lockOffersOf(sql: SqlTransaction, streamId: bigint): Promi
 }
 
 /**
- * Moves units of offers, which the caller has locked, in one statement. Several changes of one offer add up.
- * @returns what is left of each, by id
- */
-export async function moveOfferUnits(sql: SqlTransaction, changes: readonly OfferUnits[]): Promise<OfferStock[]> {
-  if (changes.length === 0) return [];
-  return rows<OfferStock>(
-    sql,
-    `/* offers.moveUnits */ WITH moved AS (
-       UPDATE offer o SET held = o.held + c.held, sold = o.sold + c.sold
-         FROM (SELECT id, sum(held)::int AS held, sum(sold)::int AS sold
-                 FROM unnest($1::bigint[], $2::int[], $3::int[]) u(id, held, sold) GROUP BY id) c
-        WHERE o.id = c.id RETURNING o.id, o.stream_id AS "streamId", o.quantity - o.held - o.sold AS remaining
-     ) SELECT * FROM moved ORDER BY id`,
-    [changes.map(({ offerId }) => offerId), changes.map(({ held }) => held), changes.map(({ sold }) => sold)],
-  );
-}
-
-/**
- * Ends those of these offers, which the caller has locked, that are open and have nothing left to sell.
- * @returns the events that say so, by offer, to be appended in the same transaction
- */
-export async function endSoldOutOffers(sql: SqlTransaction, ids: readonly bigint[]): Promise<LiveEventDraft[]> {
-  if (ids.length === 0) return [];
-  const ended = await rows<EndedOffer>(
-    sql,
-    `/* offers.endSoldOut */ WITH ended AS (
-       UPDATE offer SET ended_at = clock_timestamp(), end_reason = 'SOLD_OUT'
-        WHERE id = ANY($1) AND ended_at IS NULL AND sold = quantity RETURNING id, stream_id AS "streamId", end_reason AS reason
-     ) SELECT * FROM ended ORDER BY id`,
-    [ids],
-  );
-  return ended.map(toEvent);
-}
-
-/**
- * Who may buy from an offer, in two statements at the most: one for those for followers, one for those for gifters.
- * @returns those of the pairs that may
- */
-export async function readEligible<Buyer extends OfferBuyer>(
-  sql: Queryable,
-  buyers: readonly Buyer[],
-): Promise<Set<Buyer>> {
-  const eligible = new Set(buyers.filter(({ offer }) => offer.eligibility === 'EVERYONE'));
-  const followers = buyers.filter(({ offer }) => offer.eligibility === 'FOLLOWERS');
-  const gifters = buyers.filter(({ offer }) => offer.eligibility === 'GIFTERS');
-  const add = async (candidates: readonly Buyer[], text: string, idOf: (buyer: Buyer) => bigint) => {
-    if (candidates.length === 0) return;
-    const found = await rows<{ position: number }>(sql, text, [
-      candidates.map(idOf),
-      candidates.map(({ viewerId }) => viewerId),
-    ]);
-    for (const { position } of found) eligible.add(candidates[position - 1]!);
-  };
-  await add(
-    followers,
-    `/* offers.followers */ SELECT b.position::int FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY b(creator_id, viewer_id, position)
-      WHERE EXISTS (SELECT 1 FROM follow f WHERE f.creator_id = b.creator_id AND f.viewer_id = b.viewer_id)`,
-    ({ offer }) => offer.creatorId,
-  );
-  await add(
-    gifters,
-    `/* offers.gifters */ SELECT b.position::int FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY b(stream_id, viewer_id, position)
-      WHERE EXISTS (SELECT 1 FROM stream_gifter g WHERE g.stream_id = b.stream_id AND g.viewer_id = b.viewer_id)`,
-    ({ offer }) => offer.streamId,
-  );
-  return eligible;
-}
-
-/**
  * Ends all open offers of a stream that ends, whose log the caller has locked.
  * @returns the events that say so, by offer
  */
-export async function endOpenOffersOf(sql: SqlTransaction, streamId: bigint): Promise<LiveEventDraft[]> {
-  const ended = await rows<EndedOffer>(
-    sql,
-    `/* offers.endOf */ WITH ended AS (
-       UPDATE offer SET ended_at = clock_timestamp(), end_reason = CASE WHEN ends_at <= clock_timestamp() THEN 'EXPIRED' ELSE 'ENDED' END
-        WHERE stream_id = $1 AND ended_at IS NULL RETURNING id, stream_id AS "streamId", end_reason AS reason
-     ) SELECT * FROM ended ORDER BY id`,
-    [streamId],
-  );
-  return ended.map(toEvent);
+export function endOpenOffersOf(sql: SqlTransaction, streamId: bigint): Promise<LiveEventDraft[]> {
+  return endOffersWhere(sql, 'offers.endOf', 'stream_id = $1', [streamId]);
 }
 
-function toEvent({ id, streamId, reason }: EndedOffer): LiveEventDraft {
-  return offerEvents.ended(streamId, id, reason);
+/** Ends open offers: EXPIRED, where their time is over, and ENDED before. */
+async function endOffersWhere(
+  sql: SqlTransaction,
+  name: string,
+  condition: string,
+  values: readonly unknown[],
+): Promise<LiveEventDraft[]> {
+  const ended = await rows<{ id: bigint; streamId: bigint; reason: OfferEndReason }>(
+    sql,
+    `/* ${name} */ WITH ended AS (
+       UPDATE offer SET ended_at = clock_timestamp(), end_reason = CASE WHEN ends_at <= clock_timestamp() THEN 'EXPIRED' ELSE 'ENDED' END
+        WHERE ${condition} AND ended_at IS NULL RETURNING id, stream_id AS "streamId", end_reason AS reason
+     ) SELECT * FROM ended ORDER BY id`,
+    values,
+  );
+  return ended.map(({ id, streamId, reason }) => offerEvents.ended(streamId, id, reason));
 }

@@ -44,6 +44,7 @@ export const QUIET = {
   overrides: {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
     payments: { recoveryIntervalMs: HOUR_MS },
+    fulfilment: { partnerSweepIntervalMs: HOUR_MS },
   },
 };
 

@@ -1,5 +1,4 @@
 import { type Queryable, rows, type SqlTransaction } from '../../../db/database.ts';
-import type { OrderState } from '../orders.state.ts';
 
 /** Money on its way back to a buyer. */
 export type RefundRow = {
@@ -129,17 +128,6 @@ export async function markRefunded(
       lines.map(({ restock }) => restock),
     ],
   );
-}
-
-/** The state that an order was in before a refund was requested. */
-export async function readStateBefore(sql: Queryable, orderId: bigint): Promise<OrderState> {
-  const [found] = await rows<{ state: OrderState }>(
-    sql,
-    `/* orders.stateBefore */ SELECT state FROM order_event WHERE order_id = $1 AND state <> 'REFUND_REQUESTED'
-      ORDER BY version DESC LIMIT 1`,
-    [orderId],
-  );
-  return found!.state;
 }
 
 /** A refund that the provider has to make, with the charge that it is of. */

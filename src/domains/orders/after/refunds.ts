@@ -30,7 +30,6 @@ import {
   type RefundedLine,
   type RefundRow,
   readRefundLines,
-  readStateBefore,
   touchOrder,
   updateRefund,
 } from './refunds.repo.ts';
@@ -87,10 +86,11 @@ export class Refunds {
    * @throws {OrderStateError} too late, or not paid yet
    */
   async cancel(actor: Actor, orderId: bigint, reason: string): Promise<{ order: OrderRow; replayed: boolean }> {
-    return this.#do(async (sql) => {
+    return this.#do(async (sql): Promise<Done<{ order: OrderRow; replayed: boolean }>> => {
       const { order, role } = await lockOrderFor(sql, orderId, actor.id);
       if (order.state === 'CANCELLED') return { result: { order, replayed: true } };
-      if (order.state === 'PENDING_PAYMENT') throw new OrderStateError(order.state, 'The order is being paid. Wait a moment.');
+      if (order.state === 'PENDING_PAYMENT')
+        throw new OrderStateError(order.state, 'The order is being paid. Wait a moment.');
       const lines = await readLines(sql, [orderId]);
       const isGone = lines.some(({ deliveredAt }) => deliveredAt !== null);
       const canCancel = ORDER_TRANSITIONS[order.state].includes('CANCELLED') && !isGone;
@@ -99,7 +99,11 @@ export class Refunds {
       const [cancelled] = await moveOrders(sql, [order], { to: 'CANCELLED', actor: role, note: reason });
       const back = remaining(lines).map((line) => ({ ...line, restock: line.quantity }));
       const given = await this.#give(sql, order, { lines, back, reason, actor: role });
-      return { ...given, result: { order: { ...cancelled!, refundedMinor: order.totalMinor }, replayed: false }, orders: [cancelled!] };
+      return {
+        ...given,
+        result: { order: { ...cancelled!, refundedMinor: order.totalMinor }, replayed: false },
+        orders: [cancelled!],
+      };
     });
   }
 
@@ -113,7 +117,7 @@ export class Refunds {
     orderId: bigint,
     { lines: wanted, reason }: { lines: readonly WantedBack[] | undefined; reason: string },
   ): Promise<RefundResult> {
-    return this.#do(async (sql) => {
+    return this.#do(async (sql): Promise<Done<RefundResult>> => {
       const { order, role } = await lockOrderFor(sql, orderId, actor.id);
       requireRole(role, 'BUYER');
       const open = await findRequested(sql, orderId);
@@ -150,7 +154,7 @@ export class Refunds {
   async reject(actor: Actor, refundId: bigint, note: string): Promise<RefundResult> {
     return this.#decide(actor, refundId, ['REJECTED'], async (sql, order, refund, role) => {
       const updated = await updateRefund(sql, refund.id, 'REJECTED');
-      const to = await readStateBefore(sql, order.id);
+      const to = await this.deps.fulfilment.progress(sql, order.id);
       const [moved] = await moveOrders(sql, [order], { to, actor: role, note });
       return { result: { order: moved!, refund: updated, replayed: false }, orders: [moved!] };
     });
@@ -166,8 +170,12 @@ export class Refunds {
     call: { lines: readonly RefundedLine[] | undefined; reason: string; idempotencyKey: string },
   ): Promise<RefundResult> {
     const key = { actorId: actor.id, key: call.idempotencyKey };
-    const inputHash = hashInput({ orderId, reason: call.reason, lines: JSON.stringify(call.lines?.map(toText) ?? null) });
-    return this.#do(async (sql) => {
+    const inputHash = hashInput({
+      orderId,
+      reason: call.reason,
+      lines: JSON.stringify(call.lines?.map(toText) ?? null),
+    });
+    return this.#do(async (sql): Promise<Done<RefundResult>> => {
       const { order, role } = await lockOrderFor(sql, orderId, actor.id);
       requireRole(role, 'MERCHANT');
       const [known] = await readKeys<{ refundId: string }>(sql, OPERATION, [key]);
@@ -200,7 +208,8 @@ export class Refunds {
   /** Tells others what a transaction has done, and has the provider pay what it decided. */
   async tell<T>({ result, events = [], orders = [], lines = [], due }: Done<T>): Promise<T> {
     const { live, news } = this.deps;
-    if (events.length > 0 || lines.length > 0) live.changes.announce(lines.map(({ productId }) => topics.product(productId)));
+    if (events.length > 0 || lines.length > 0)
+      live.changes.announce(lines.map(({ productId }) => topics.product(productId)));
     live.announce(events);
     news.announce(orders);
     if (due !== undefined) await this.#pay(due);
@@ -218,7 +227,7 @@ export class Refunds {
     sameAs: readonly RefundRow['state'][],
     work: (sql: SqlTransaction, order: OrderRow, refund: RefundRow, role: OrderRole) => Promise<Done<RefundResult>>,
   ): Promise<RefundResult> {
-    return this.#do(async (sql) => {
+    return this.#do(async (sql): Promise<Done<RefundResult>> => {
       const found = await findRefund(sql, refundId);
       if (!found) throw new NotFoundError('refund');
       const { order, role } = await lockOrderFor(sql, found.orderId, actor.id);
@@ -231,12 +240,7 @@ export class Refunds {
   }
 
   /** Gives units back and moves the order: to REFUNDED when nothing is left of it, else to where it was. */
-  async #giveBack(
-    sql: SqlTransaction,
-    order: OrderRow,
-    giving: Giving,
-    known?: RefundRow,
-  ): Promise<Done<RefundRow>> {
+  async #giveBack(sql: SqlTransaction, order: OrderRow, giving: Giving, known?: RefundRow): Promise<Done<RefundRow>> {
     const { fulfilment } = this.deps;
     const isAll = remaining(giving.lines).every(
       (left) => giving.back.find(({ lineId }) => lineId === left.lineId)?.quantity === left.quantity,
@@ -248,12 +252,18 @@ export class Refunds {
     }
     // What was sent already comes back or does not; what was not is not sent any more.
     if (isAll) await fulfilment.stop(sql, order.id);
-    const before: OrderState = isAll ? 'REFUNDED' : await readStateBefore(sql, order.id);
     const given = await this.#give(sql, order, giving, known);
+    const to = await this.#stateAfter(sql, order, isAll);
     const note = giving.reason;
-    if (isAll || order.state !== before) await moveOrders(sql, [order], { to: before, actor: giving.actor, note });
+    if (to !== order.state) await moveOrders(sql, [order], { to, actor: giving.actor, note });
     else await touchOrder(sql, order.id, giving.actor, note);
     return { ...given, orders: await lockOrders(sql, [order.id]) };
+  }
+
+  /** What was only asked for goes on where it has come to meanwhile. */
+  async #stateAfter(sql: SqlTransaction, order: OrderRow, isAll: boolean): Promise<OrderState> {
+    if (isAll) return 'REFUNDED';
+    return order.state === 'REFUND_REQUESTED' ? this.deps.fulfilment.progress(sql, order.id) : order.state;
   }
 
   /** Money leaves escrow, and stock comes back. */
@@ -313,7 +323,10 @@ export class Refunds {
 
   async #sweep(): Promise<void> {
     try {
-      for (const due of await findDueRefunds(this.deps.db.pool, REFUNDS_PER_SWEEP_MAX)) await this.#payDue(due);
+      const due = await findDueRefunds(this.deps.db.pool, REFUNDS_PER_SWEEP_MAX);
+      // One that fails must not keep the others waiting.
+      const ends = await Promise.allSettled(due.map((refund) => this.#payDue(refund)));
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
     } catch (error) {
       this.deps.log.warn({ err: error }, 'paying refunds failed; the next sweep tries again');
     }
@@ -334,7 +347,8 @@ function chooseLines(lines: readonly SoldLine[], wanted: readonly WantedBack[] |
   const issues = wanted.flatMap(({ lineId, quantity }, index) => {
     const isTwice = wanted.findIndex((other) => other.lineId === lineId) !== index;
     if (isTwice) return { path: `input.lines.${index}.lineId`, message: 'The line is named twice.' };
-    if (!lines.some(({ id }) => id === lineId)) return { path: `input.lines.${index}.lineId`, message: 'There is no such line.' };
+    if (!lines.some(({ id }) => id === lineId))
+      return { path: `input.lines.${index}.lineId`, message: 'There is no such line.' };
     const most = left.get(lineId) ?? 0;
     return quantity > most ? { path: `input.lines.${index}.quantity`, message: `At most ${most} of it are left.` } : [];
   });

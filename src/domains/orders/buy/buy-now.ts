@@ -13,12 +13,12 @@ import { PaymentDeclinedError, PaymentPendingError } from '../../payments/paymen
 import { appendOnAir } from '../../streams/streams.api.ts';
 import type { Wallets } from '../../wallet/wallet.api.ts';
 import type { OrderNews, OrderRow } from '../orders.api.ts';
-import { type HoldOutcome, holdBatch } from './hold.ts';
 import { CHECKOUT_KEY_TAKEN } from './hold.repo.ts';
+import { type HoldOutcome, holdBatch } from './hold.ts';
 import { callKey } from './judge.ts';
 import { hashPurchase, type Purchase } from './purchase.ts';
-import { type ChargeEnd, type SettleOutcome, settleBatch } from './settle.ts';
 import { findCheckout, findOrdersOf } from './settle.repo.ts';
+import { type ChargeEnd, type SettleOutcome, settleBatch } from './settle.ts';
 
 /** How long stock is set aside for a purchase that is being paid. Longer than a provider may take to answer. */
 export const HOLD_MS = 15_000;
@@ -204,9 +204,12 @@ async function readDue(sql: Queryable, checkoutId: bigint): Promise<Due> {
   return { ...checkout, checkoutId };
 }
 
+/** What the keys of charges for purchases begin with. */
+export const CHECKOUT = 'checkout';
+
 /** The key that a purchase is charged under. */
 export function chargeKeyOf(checkoutId: bigint): string {
-  return `checkout:${checkoutId}`;
+  return `${CHECKOUT}:${checkoutId}`;
 }
 
 function toRequest({ checkoutId, paymentToken, amountMinor, currency }: Due): ChargeRequest {

@@ -1,6 +1,6 @@
 import type { SqlTransaction } from '../../../db/database.ts';
-import { findAddresses } from '../../accounts/accounts.api.ts';
 import type { LiveEventDraft } from '../../../live/live-event.ts';
+import { findAddresses } from '../../accounts/accounts.api.ts';
 import { lockOffers, moveOfferUnits, type OfferForSale, readEligible } from '../../offers/offers.api.ts';
 import { offerEvents } from '../../offers/offers.events.ts';
 import {

@@ -143,8 +143,8 @@ function planPurchase(purchase: Purchase, inputHash: string, shop: Shop, taken: 
     return new NotFoundError('address');
   if (purchase.streamId !== undefined && !shop.streams.has(purchase.streamId)) return new NotFoundError('stream');
   const lines: PlannedLine[] = [];
-  for (const [index, wanted] of purchase.lines.entries()) {
-    const line = planLine(wanted, index, { purchase, shop, taken, region: found?.country });
+  for (const wanted of purchase.lines) {
+    const line = planLine(wanted, { purchase, shop, taken, region: found?.country });
     if ('code' in line) return line;
     lines.push(line);
   }
@@ -166,7 +166,6 @@ function planPurchase(purchase: Purchase, inputHash: string, shop: Shop, taken: 
 
 function planLine(
   wanted: WantedLine,
-  index: number,
   at: { purchase: Purchase; shop: Shop; taken: Taken; region: string | undefined },
 ): PlannedLine | DomainError {
   const { shop, purchase, region } = at;

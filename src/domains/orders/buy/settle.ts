@@ -47,9 +47,7 @@ export async function settleBatch(sql: SqlTransaction, ends: readonly ChargeEnd[
   const endOf = new Map(ends.map((end) => [end.checkoutId, end]));
   const settling = [...checkouts.values()].flatMap((checkout): Settling | [] => {
     const { charge } = endOf.get(checkout.id)!;
-    return checkout.state === 'HELD'
-      ? { checkout, state: STATE_AFTER[charge.status], chargeId: charge.chargeId }
-      : [];
+    return checkout.state === 'HELD' ? { checkout, state: STATE_AFTER[charge.status], chargeId: charge.chargeId } : [];
   });
   const before = await lockOrdersOf(sql, checkoutIds);
   const settled = await settle(sql, settling, before, deps);
