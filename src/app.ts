@@ -3,6 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import { DemoShop } from './app/demo-shop.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -26,6 +27,7 @@ import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
+import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
@@ -45,6 +47,9 @@ import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
 import { createHttpServer, type Webhook } from './server.ts';
 
+/** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
+const PROVIDER_DRAIN_MS_MAX = 3_000;
+
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
   hub?: Partial<HubLimits>;
@@ -59,6 +64,7 @@ export type AppOverrides = {
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
+  trends?: TrendsOptions;
 };
 
 /** A running Hadiya. */
@@ -85,7 +91,7 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const { live, services, webhooks, start, close } = await createDomains(config, deps);
+  const { live, services, webhooks, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
@@ -119,6 +125,8 @@ export async function createApp(
 
   await seedCatalogue(db);
   if (demo) await seedDemo(services);
+  const demoShop = demo && config.simulate ? new DemoShop({ services, log }) : undefined;
+  await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
   return {
     services,
@@ -129,7 +137,11 @@ export async function createApp(
       return server.listen(config.port, config.host);
     },
     close: async () => {
+      // One that hangs would keep the drain waiting, and its callers without an answer.
+      const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
       await server.close();
+      clearTimeout(late);
+      await demoShop?.close();
       await close();
     },
     welcome: (url) => welcome(url, example),
@@ -144,6 +156,8 @@ type Domains = {
   webhooks: ReadonlyMap<string, Webhook>;
   /** Starts what is done again and again. */
   start: () => void;
+  /** Ends calls to the payment provider: what they leave open is finished after the next start. */
+  endCalls: () => void;
   /** Ends it, commits what is queued, and closes every connection. No request may be under way. */
   close: () => Promise<void>;
 };
@@ -174,6 +188,7 @@ async function createDomains(
   const offers = new Offers({ db, live, log }, overrides.offers);
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
+  const trends = new Trends({ db, live, log }, overrides.trends);
   const services: Services = {
     db,
     accounts,
@@ -187,6 +202,7 @@ async function createDomains(
     fulfilment,
     offers,
     orders,
+    trends,
   };
   return {
     live,
@@ -199,20 +215,20 @@ async function createDomains(
       ],
     ]),
     start: () => {
-      for (const domain of [payments, gifts, offers, orders, fulfilment]) domain.start();
+      for (const domain of [payments, gifts, offers, orders, fulfilment, trends]) domain.start();
     },
+    endCalls: () => void provider.close?.(),
     close: async () => {
       await Promise.all([orders.close(), fulfilment.close()]);
-      // Calls to the provider end at once: what they leave open is finished after the next start.
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
-      await Promise.all([updates.close(), wallets.close()]);
+      await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();
       await db.close();
     },
   };
 }
 
-/** Voucher codes follow from a secret that outlives restarts. Only a demo has a sandbox of a partner, that moves parcels nobody sends. */
+/** Voucher codes follow from a secret that outlives restarts. Only a demo has a sandbox that moves what partners send. */
 async function createFulfilment(
   config: Config,
   deps: { db: Database; news: OrderNews; log: Logger },
