@@ -398,6 +398,7 @@ CREATE TABLE "shipment" (
     REFERENCES "warehouse"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
 CREATE UNIQUE INDEX "shipment_order_id_warehouse_id_method_key" ON "shipment"("order_id", "warehouse_id", "method");
+CREATE INDEX "shipment_warehouse_id_id_idx" ON "shipment"("warehouse_id", "id");
 CREATE INDEX "shipment_by_partner" ON "shipment"("id") WHERE "by_partner" AND "state" NOT IN ('DELIVERED', 'CANCELLED');
 
 CREATE TABLE "tracking_event" (
