@@ -26,6 +26,7 @@ import { graphqlGifts } from './scenarios/graphql-gifts.ts';
 import { growthFanOut } from './scenarios/growth-fan-out.ts';
 import { growthGifts } from './scenarios/growth-gifts.ts';
 import { memory } from './scenarios/memory.ts';
+import { productList } from './scenarios/product-list.ts';
 import { purchases } from './scenarios/purchases.ts';
 import { reads } from './scenarios/reads.ts';
 import { redis } from './scenarios/redis.ts';
@@ -44,6 +45,7 @@ const SCENARIOS: readonly Scenario[] = [
   reads,
   purchases,
   flashSale,
+  productList,
   growthGifts,
   growthFanOut,
 ];
