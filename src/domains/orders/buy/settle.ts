@@ -153,23 +153,29 @@ async function moveHeldUnits(
 /** The provider owes us the money, and it waits in the sellers' escrow. */
 async function receivePayments(sql: SqlTransaction, paid: readonly OrderRow[], wallets: Wallets): Promise<void> {
   if (paid.length === 0) return;
+  // Many orders have few sellers: each account is asked for once.
+  const sellers = new Map(paid.map((order) => [`${order.merchantId}:${order.currency}`, order]));
   const accounts = await wallets.accounts(
     sql,
-    paid.flatMap(({ merchantId, currency }) => [
+    [...sellers.values()].flatMap(({ merchantId, currency }) => [
       accountNames.clearing(currency),
       accountNames.merchant(merchantId, currency, 'ESCROW'),
     ]),
   );
+  const positions = new Map([...sellers.keys()].map((key, index) => [key, index * 2]));
   await wallets.post(
     sql,
-    paid.map(({ id, currency, totalMinor }, index) => ({
-      debit: accounts[index * 2]!,
-      credit: accounts[index * 2 + 1]!,
-      unit: currency,
-      amount: totalMinor,
-      kind: 'ORDER_PAID',
-      causeId: id,
-    })),
+    paid.map(({ id, merchantId, currency, totalMinor }) => {
+      const position = positions.get(`${merchantId}:${currency}`)!;
+      return {
+        debit: accounts[position]!,
+        credit: accounts[position + 1]!,
+        unit: currency,
+        amount: totalMinor,
+        kind: 'ORDER_PAID',
+        causeId: id,
+      };
+    }),
   );
 }
 
