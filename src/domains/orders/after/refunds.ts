@@ -251,7 +251,7 @@ export class Refunds {
         throw new OrderStateError(order.state, 'Vouchers of the order were used: less than that can be refunded.');
     }
     // What was sent already comes back or does not; what was not is not sent any more.
-    if (isAll) await fulfilment.stop(sql, order.id);
+    if (isAll) await fulfilment.abandon(sql, order.id);
     const given = await this.#give(sql, order, giving, known);
     const to = await this.#stateAfter(sql, order, isAll);
     const note = giving.reason;
@@ -260,10 +260,11 @@ export class Refunds {
     return { ...given, orders: await lockOrders(sql, [order.id]) };
   }
 
-  /** What was only asked for goes on where it has come to meanwhile. */
+  /** What was only asked for goes on where it has come to meanwhile; and if nothing is left to deliver, it is delivered. */
   async #stateAfter(sql: SqlTransaction, order: OrderRow, isAll: boolean): Promise<OrderState> {
     if (isAll) return 'REFUNDED';
-    return order.state === 'REFUND_REQUESTED' ? this.deps.fulfilment.progress(sql, order.id) : order.state;
+    const isOnItsWay = ['PAID', 'PREPARING', 'SHIPPED', 'REFUND_REQUESTED'].includes(order.state);
+    return isOnItsWay ? this.deps.fulfilment.progress(sql, order.id) : order.state;
   }
 
   /** Money leaves escrow, and stock comes back. */
