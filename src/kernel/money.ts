@@ -9,8 +9,7 @@ export type Money = { minorUnits: bigint; currency: string };
  * Digits per currency come from the runtime's own CLDR data.
  */
 export function formatAmount({ minorUnits, currency }: Money): string {
-  const digits =
-    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  const digits = fractionDigits(currency);
   if (digits === 0) return String(minorUnits);
   const sign = minorUnits < 0n ? '-' : '';
   const all = String(minorUnits < 0n ? -minorUnits : minorUnits).padStart(digits + 1, '0');
@@ -22,4 +21,17 @@ const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency
 /** Whether a text is the ISO 4217 code of a currency, in capital letters. */
 export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
+}
+
+const DIGITS = new Map<string, number>();
+
+/** How many digits an amount of a currency has behind the point, as people write it. */
+export function fractionDigits(currency: string): number {
+  let digits = DIGITS.get(currency);
+  if (digits === undefined) {
+    digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+    // Asking takes long. There are few currencies, and no more are remembered, whatever the code.
+    if (isCurrency(currency)) DIGITS.set(currency, digits);
+  }
+  return digits;
 }
