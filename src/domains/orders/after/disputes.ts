@@ -107,7 +107,7 @@ export class Disputes {
     });
     await markRefunded(sql, order.id, amountMinor, left);
     const [clearing] = await wallets.accounts(sql, [accountNames.clearing(order.currency)]);
-    await takeBack(sql, wallets, order, { amountMinor, to: clearing!, kind: 'ORDER_CHARGED_BACK' });
+    await takeBack(sql, wallets, order, { lines, back: left, to: clearing!, kind: 'ORDER_CHARGED_BACK' });
     const requested = await findRequested(sql, order.id);
     if (requested) await updateRefund(sql, requested.id, 'REJECTED');
     await moveOrders(sql, [order], { to: 'REFUNDED', actor: 'PROVIDER', note: 'Charged back by the buyer’s bank.' });

@@ -279,7 +279,7 @@ export class Refunds {
     await markRefunded(sql, order.id, wanted.amountMinor, back);
     const drafts = await returnStock(sql, lines, new Map(back.map(({ lineId, restock }) => [lineId, restock])));
     const [refunds] = await wallets.accounts(sql, [accountNames.refunds(order.currency)]);
-    await takeBack(sql, wallets, order, { amountMinor: wanted.amountMinor, to: refunds!, kind: 'ORDER_REFUNDED' });
+    await takeBack(sql, wallets, order, { lines, back, to: refunds!, kind: 'ORDER_REFUNDED' });
     return { result: refund, events: await this.#append(sql, drafts), lines, due: refund.id };
   }
 
