@@ -29,6 +29,8 @@ export type FulfilmentHooks = {
    * @returns false, with nothing changed, when something has been sent, used or downloaded already
    */
   stop: (sql: SqlTransaction, orderId: bigint) => Promise<boolean>;
+  /** Stops what can still be stopped of an order whose money went back as a whole: what was sent or used stays so. */
+  abandon: (sql: SqlTransaction, orderId: bigint) => Promise<void>;
   /** Cancels this many unused vouchers of a line that is refunded; false, with nothing changed, when there are not so many. */
   cancelVouchers: (sql: SqlTransaction, lineId: bigint, quantity: number) => Promise<boolean>;
   /**

@@ -73,6 +73,17 @@ export async function cancelOpen(sql: SqlTransaction, orderId: bigint): Promise<
   return result!.stopped;
 }
 
+/** Cancels an order's open shipments and vouchers, whatever became of the others. */
+export async function abandonOpen(sql: SqlTransaction, orderId: bigint): Promise<void> {
+  await rows(
+    sql,
+    `/* fulfilment.abandon */ WITH shipments AS (
+       UPDATE shipment SET state = 'CANCELLED', updated_at = clock_timestamp() WHERE order_id = $1 AND state IN ('PENDING', 'PREPARING')
+     ) UPDATE voucher v SET state = 'CANCELLED' FROM order_line l WHERE l.id = v.line_id AND l.order_id = $1 AND v.state = 'ISSUED'`,
+    [orderId],
+  );
+}
+
 /** Cancels so many unused vouchers of a line, the newest first; false, with nothing changed, when there are not so many. */
 export async function cancelVouchersOf(sql: SqlTransaction, lineId: bigint, quantity: number): Promise<boolean> {
   const cancelled = await rows(

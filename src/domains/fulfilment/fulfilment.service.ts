@@ -1,6 +1,7 @@
 import type { SqlTransaction } from '../../db/database.ts';
 import type { FulfilmentHooks, FulfilmentState, LineToFulfil } from './fulfilment.api.ts';
 import {
+  abandonOpen,
   cancelOpen,
   cancelVouchersOf,
   deliverLines,
@@ -38,6 +39,10 @@ export class Fulfilment implements FulfilmentHooks {
 
   stop(sql: SqlTransaction, orderId: bigint): Promise<boolean> {
     return cancelOpen(sql, orderId);
+  }
+
+  abandon(sql: SqlTransaction, orderId: bigint): Promise<void> {
+    return abandonOpen(sql, orderId);
   }
 
   cancelVouchers(sql: SqlTransaction, lineId: bigint, quantity: number): Promise<boolean> {
