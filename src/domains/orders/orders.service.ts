@@ -121,7 +121,12 @@ export class Orders {
   async roleOf(order: OrderRow, viewerId: bigint | undefined): Promise<'BUYER' | 'MERCHANT' | undefined> {
     if (viewerId === undefined) return undefined;
     if (order.buyerId === viewerId) return 'BUYER';
-    return (await this.#memberships.load({ viewerId, merchantId: order.merchantId })) ? 'MERCHANT' : undefined;
+    return (await this.actsFor(order.merchantId, viewerId)) ? 'MERCHANT' : undefined;
+  }
+
+  /** Whether somebody acts for a merchant. Asked for many merchants at once, it is one statement. */
+  async actsFor(merchantId: bigint, viewerId: bigint | undefined): Promise<boolean> {
+    return viewerId !== undefined && this.#memberships.load({ viewerId, merchantId });
   }
 
   /** An order by id, for its buyer and its merchant; null for others, and when there is none. */
