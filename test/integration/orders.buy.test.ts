@@ -5,11 +5,9 @@ import { type Actor, signIn, succeed } from '../support/operations.ts';
 import { bought, buyNow, openCounter, orderOf } from '../support/orders.ts';
 import { startServer } from '../support/server.ts';
 import { addAddress, availableOf, makeProduct, makeShop } from '../support/shop.ts';
-import { chargesOf, QUIET_ORDERS, stockOf } from './support/orders.ts';
+import { chargesOf, stockOf } from './support/orders.ts';
 import { atOnce, successes, tally } from './support/outcomes.ts';
-import { testOn } from './support/shared-server.ts';
-
-const test = testOn(QUIET_ORDERS);
+import { QUIET, test } from './support/shared-server.ts';
 
 test('a product is bought from its page: charged, sold, and its money in escrow', async ({ db, server, viewer }) => {
   const counter = await openCounter(server, viewer, { stock: 5 });
@@ -58,7 +56,7 @@ describe('one key is one purchase', () => {
   });
 
   test('from two servers at once', async ({ db, server, viewer }) => {
-    const second = await startServer({ databaseUrl: db.url, ...QUIET_ORDERS });
+    const second = await startServer({ databaseUrl: db.url, ...QUIET });
     try {
       const counter = await openCounter(server, viewer);
       const call = {

@@ -9,10 +9,8 @@ import { addAddress } from '../support/shop.ts';
 import { countSql } from '../support/sql-count.ts';
 import { readEvents } from './support/log.ts';
 import { callInOneBatch } from './support/one-batch.ts';
-import { crowd, openOffer, QUIET_ORDERS, stockOf } from './support/orders.ts';
-import { testOn } from './support/shared-server.ts';
-
-const test = testOn(QUIET_ORDERS);
+import { crowd, openOffer, stockOf } from './support/orders.ts';
+import { test } from './support/shared-server.ts';
 
 type News = { liveEvents: LiveEventEdge };
 const typesOf = (events: { __typename: string }[]) => events.map(({ __typename }) => __typename);

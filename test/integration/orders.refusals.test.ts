@@ -7,12 +7,10 @@ import { buyNow, openCounter } from '../support/orders.ts';
 import { addAddress, availableOf, makeProduct, makeShop } from '../support/shop.ts';
 import type { Variables } from '../support/wire.ts';
 import { wrongIds } from './support/ids.ts';
-import { chargesOf, openOffer, QUIET_ORDERS, stockOf } from './support/orders.ts';
-import { testOn } from './support/shared-server.ts';
+import { chargesOf, openOffer, stockOf } from './support/orders.ts';
+import { test } from './support/shared-server.ts';
 import { endOffer } from './support/shop.ts';
 import { expectNothingWritten } from './support/unchanged.ts';
-
-const test = testOn(QUIET_ORDERS);
 
 /** Refused without a trace; afterwards the same key buys. */
 async function expectRefused(

@@ -1,23 +1,11 @@
 /** What tests of orders have in common. */
 import type { Pool } from 'pg';
-import type { AppOverrides } from '../../../src/app.ts';
 import type { Actor } from '../../support/operations.ts';
 import { freshHandle, signIn, startStream, succeed } from '../../support/operations.ts';
 import { type Counter, openCounter } from '../../support/orders.ts';
 import type { Server } from '../../support/server.ts';
 import { rowOf } from './ids.ts';
-import { QUIET } from './shared-server.ts';
 import { type Offer, startOffer } from './shop.ts';
-
-const HOUR_MS = 3_600_000;
-
-/** A server that ends no hold, pays no refund again and releases nothing by itself. */
-export const QUIET_ORDERS = {
-  overrides: {
-    ...QUIET.overrides,
-    orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
-  } satisfies AppOverrides,
-};
 
 /** A counter whose product is in an open offer of a creator who acts for the shop. */
 export type OfferCounter = Counter & { creator: Actor; streamId: string; offer: Offer };
