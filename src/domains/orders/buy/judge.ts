@@ -160,7 +160,7 @@ function planPurchase(purchase: Purchase, inputHash: string, shop: Shop, taken: 
   }
   const isSent = lines.some(({ variant }) => needsAddress(variant));
   const address = isSent && found ? addressOf(found) : undefined;
-  const streamId = purchase.streamId ?? lines.find(({ offer }) => offer)?.offer?.streamId;
+  const streamId = lines.find(({ offer }) => offer)?.offer?.streamId ?? purchase.streamId;
   return { purchase, inputHash, currency, amountMinor, address, streamId, orders: byMerchant(lines) };
 }
 
