@@ -3,6 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import { DemoShop } from './app/demo-shop.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -15,6 +16,7 @@ import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
 import { CHECKOUT } from './domains/orders/buy/buy-now.ts';
 import { OrderUpdates } from './domains/orders/order-updates.ts';
+import type { OrderNews } from './domains/orders/orders.api.ts';
 import { Orders, type OrdersOptions } from './domains/orders/orders.service.ts';
 import type { ChargeOwner, PaymentProvider } from './domains/payments/payments.api.ts';
 import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
@@ -23,6 +25,7 @@ import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
+import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
@@ -41,6 +44,9 @@ import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
 import { createHttpServer, type Webhook } from './server.ts';
 
+/** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
+const PROVIDER_DRAIN_MS_MAX = 3_000;
+
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
   hub?: Partial<HubLimits>;
@@ -54,6 +60,7 @@ export type AppOverrides = {
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
+  trends?: TrendsOptions;
 };
 
 /** A running Hadiya. */
@@ -80,7 +87,7 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const { live, services, webhooks, start, close } = await createDomains(config, deps);
+  const { live, services, webhooks, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
@@ -114,6 +121,8 @@ export async function createApp(
 
   await seedCatalogue(db);
   if (demo) await seedDemo(services);
+  const demoShop = demo && config.simulate ? new DemoShop({ services, log }) : undefined;
+  await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
   return {
     services,
@@ -124,7 +133,11 @@ export async function createApp(
       return server.listen(config.port, config.host);
     },
     close: async () => {
+      // One that hangs would keep the drain waiting, and its callers without an answer.
+      const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
       await server.close();
+      clearTimeout(late);
+      await demoShop?.close();
       await close();
     },
     welcome: (url) => welcome(url, example),
@@ -139,6 +152,8 @@ type Domains = {
   webhooks: ReadonlyMap<string, Webhook>;
   /** Starts what is done again and again. */
   start: () => void;
+  /** Ends calls to the payment provider: what they leave open is finished after the next start. */
+  endCalls: () => void;
   /** Ends it, commits what is queued, and closes every connection. No request may be under way. */
   close: () => Promise<void>;
 };
@@ -164,13 +179,12 @@ async function createDomains(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const fulfilment = new Fulfilment({
-    voucherSecret: config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret')),
-  });
   const offers = new Offers({ db, live, log }, overrides.offers);
   const updates = new OrderUpdates({ db, bus, log });
+  const fulfilment = await createFulfilment(config, { db, news: updates });
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
+  const trends = new Trends({ db, live, log }, overrides.trends);
   const services: Services = {
     db,
     accounts,
@@ -184,23 +198,30 @@ async function createDomains(
     fulfilment,
     offers,
     orders,
+    trends,
   };
   return {
     live,
     services,
     webhooks: new Map(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)]] : []),
     start: () => {
-      for (const domain of [payments, gifts, offers, orders]) domain.start();
+      for (const domain of [payments, gifts, offers, orders, trends]) domain.start();
     },
+    endCalls: () => void provider.close?.(),
     close: async () => {
       await orders.close();
-      // Calls to the provider end at once: what they leave open is finished after the next start.
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
-      await Promise.all([updates.close(), wallets.close()]);
+      await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();
       await db.close();
     },
   };
+}
+
+/** Voucher codes follow from a secret that outlives restarts. */
+async function createFulfilment(config: Config, deps: { db: Database; news: OrderNews }): Promise<Fulfilment> {
+  const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret'));
+  return new Fulfilment({ ...deps, voucherSecret });
 }
 
 /** The client library of Redis is loaded only where there is a Redis: it is a tenth of the start. */

@@ -10,6 +10,7 @@ import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
+import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import { NotSignedInError, type TokenProblem } from '../kernel/errors.ts';
 
@@ -24,6 +25,7 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   catalog: Catalog;
+  trends: Trends;
   fulfilment: Fulfilment;
   offers: Offers;
   orders: Orders;

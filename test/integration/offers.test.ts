@@ -93,26 +93,26 @@ describe('starting', () => {
     const types = (await readEvents(live.creator, live.streamId)).map(({ type }) => type);
     expect(types).toEqual(['STREAM_STARTED', 'OFFER_STARTED']);
   });
+});
 
-  test('several variants have offers side by side, and the same variant in two streams', async ({
-    db,
-    server,
-    shop,
-    live,
-  }) => {
-    const other = await signIn(server);
-    const { id: otherStream } = await startStream(other);
-    await db.pool.query('INSERT INTO merchant_member SELECT $1, id FROM viewer WHERE handle = $2', [
-      shop.merchant.merchantId,
-      other.handle,
-    ]);
-    const second = await insertProduct(db.pool, shop.merchant);
-    succeed(await startOffer(live.creator, live.streamId, shop.variantId));
-    succeed(await startOffer(live.creator, live.streamId, second.variantIds[0]!));
-    succeed(await startOffer(other, otherStream, shop.variantId));
-    const { liveStream } = await query<Open>(server.http(), OPEN, { id: live.streamId });
-    expect(liveStream.offers).toHaveLength(2);
-  });
+test('several variants have offers side by side, and the same variant in two streams', async ({
+  db,
+  server,
+  shop,
+  live,
+}) => {
+  const other = await signIn(server);
+  const { id: otherStream } = await startStream(other);
+  await db.pool.query('INSERT INTO merchant_member SELECT $1, id FROM viewer WHERE handle = $2', [
+    shop.merchant.merchantId,
+    other.handle,
+  ]);
+  const second = await insertProduct(db.pool, shop.merchant);
+  succeed(await startOffer(live.creator, live.streamId, shop.variantId));
+  succeed(await startOffer(live.creator, live.streamId, second.variantIds[0]!));
+  succeed(await startOffer(other, otherStream, shop.variantId));
+  const { liveStream } = await query<Open>(server.http(), OPEN, { id: live.streamId });
+  expect(liveStream.offers).toHaveLength(2);
 });
 
 describe('refusals', () => {

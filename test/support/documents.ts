@@ -56,6 +56,14 @@ export const ORDER_FIELDS = `id number state nextStates total { minorUnits curre
   address { name city country } releaseAt createdAt`;
 const REFUND = `order { ${ORDER_FIELDS} } refund { id state amount { minorUnits currency } reason } replayed`;
 const DISPUTE = `order { ${ORDER_FIELDS} } dispute { id state withBank reason } replayed`;
+const SHIPMENT = 'id state method carrier trackingNumber etaAt etaMinutes events { status note etaAt occurredAt }';
+const VOUCHER = 'id state code verifiedAt';
+const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } order { id state } replayed`;
+const VOUCHER_CHANGE = `voucher { ${VOUCHER} } order { id state } replayed`;
+
+/** How an order is on its way. */
+export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
+  node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
@@ -65,6 +73,7 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
   unfollowCreator: 'creator { id isFollowed } replayed',
   pinProduct: SHOWCASE,
@@ -91,10 +100,20 @@ const SUCCESS_FIELDS = {
   refundOrder: REFUND,
   openDispute: DISPUTE,
   resolveDispute: DISPUTE,
+  prepareShipment: SHIPMENT_CHANGE,
+  shipShipment: SHIPMENT_CHANGE,
+  addTrackingEvent: SHIPMENT_CHANGE,
+  deliverShipment: SHIPMENT_CHANGE,
+  verifyVoucher: VOUCHER_CHANGE,
+  cancelVerification: VOUCHER_CHANGE,
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
 const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputError { issues { path message } }';
+
+// Not `state`: the two types of it cannot be merged in one selection.
+const ORDER_STATE = '... on OrderStateError { orderState: state }';
+const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
@@ -102,9 +121,16 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',
   updateProduct: '... on SkuTakenError { sku }',
+  prepareShipment: ORDER_STATE,
+  shipShipment: ORDER_STATE,
+  addTrackingEvent: ORDER_STATE,
+  deliverShipment: ORDER_STATE,
+  verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
+  cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
+  recordProductViews: '... on OverloadedError { retryAfterMs }',
   buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
   cancelOrder: '... on OrderStateError { state }',

@@ -1,4 +1,5 @@
-import type { SqlTransaction } from '../../db/database.ts';
+import type { Database, SqlTransaction } from '../../db/database.ts';
+import type { OrderNews } from '../orders/orders.api.ts';
 import type { FulfilmentHooks, FulfilmentState, LineToFulfil } from './fulfilment.api.ts';
 import {
   cancelOpen,
@@ -10,15 +11,21 @@ import {
   takeVoucherIds,
 } from './fulfilment.repo.ts';
 import { deriveState } from './fulfilment.state.ts';
+import { Shipments } from './shipments.ts';
 import { VoucherCodes } from './voucher-codes.ts';
+import { Vouchers } from './vouchers.ts';
 
 /** What becomes of a paid order: parcels, couriers, vouchers, downloads. */
 export class Fulfilment implements FulfilmentHooks {
+  readonly shipments: Shipments;
+  readonly vouchers: Vouchers;
   readonly #codes: VoucherCodes;
 
   /** @param deps.voucherSecret what voucher codes follow from; another one makes the old codes unreadable for their buyers */
-  constructor(deps: { voucherSecret: string }) {
+  constructor(deps: { db: Database; news: OrderNews; voucherSecret: string }) {
     this.#codes = new VoucherCodes(deps.voucherSecret);
+    this.shipments = new Shipments(deps);
+    this.vouchers = new Vouchers({ ...deps, codes: this.#codes });
   }
 
   async begin(sql: SqlTransaction, lines: readonly LineToFulfil[]): Promise<bigint[]> {

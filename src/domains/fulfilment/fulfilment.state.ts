@@ -67,6 +67,15 @@ export function firstStepOf(method: ShipmentMethod, state: ShipmentState): Track
   return STEPS[method].find((step) => step.state === state)!.status;
 }
 
+/** Minutes until a courier is there; null for parcels, and for what has ended. */
+export function minutesUntil(
+  { method, state, etaAt }: { method: ShipmentMethod; state: ShipmentState; etaAt: Date | null },
+  now: Date,
+): number | null {
+  if (method !== 'COURIER' || !etaAt || SHIPMENT_TRANSITIONS[state].length === 0) return null;
+  return Math.max(0, Math.ceil((etaAt.getTime() - now.getTime()) / 60_000));
+}
+
 /** The states of an order in which it is fulfilled. */
 export const FULFILMENT_STATES: readonly FulfilmentState[] = ['PAID', 'PREPARING', 'SHIPPED', 'DELIVERED'];
 

@@ -7,6 +7,7 @@ import { brokeConstraint } from '../../db/sql-errors.ts';
 import { ForbiddenError, IdempotencyConflictError, InvalidInputError, NotFoundError } from '../../kernel/errors.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import { hashInput } from '../../kernel/idempotency.ts';
+import { formatAmount } from '../../kernel/money.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { appendEvents, lockLog } from '../../live/live-log.ts';
@@ -201,7 +202,11 @@ async function findOnSale(
 function checkOffer({ unitPriceMinor, quantity, perBuyerLimit }: OfferOrder, variant: VariantView): void {
   const issues = [];
   if (unitPriceMinor >= BigInt(variant.priceMinor)) {
-    issues.push({ path: 'input.unitPriceMinor', message: `Must be below the price of ${variant.priceMinor}.` });
+    const listPrice = formatAmount({ minorUnits: BigInt(variant.priceMinor), currency: variant.currency });
+    issues.push({
+      path: 'input.unitPriceMinor',
+      message: `Must be below the price of ${listPrice} ${variant.currency}.`,
+    });
   }
   if (perBuyerLimit > quantity) {
     issues.push({ path: 'input.perBuyerLimit', message: 'Must not be above the quantity.' });

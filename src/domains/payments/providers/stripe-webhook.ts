@@ -14,7 +14,8 @@ export const TIME_TOLERANCE_S = 300;
 const SOURCE = 'stripe';
 
 /** What is handled; everything else is acknowledged, and Stripe can be told not to send it. */
-const CHARGE_EVENTS = ['payment_intent.succeeded', 'payment_intent.payment_failed', 'payment_intent.canceled'];
+const FAILED = 'payment_intent.payment_failed';
+const CHARGE_EVENTS = ['payment_intent.succeeded', 'payment_intent.canceled', FAILED];
 const DISPUTE_EVENTS = ['charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed'];
 
 const Envelope = z.object({ id: z.string().min(1).max(255), type: z.string().max(255), created: z.number() });
@@ -25,7 +26,7 @@ type Request = { headers: IncomingHttpHeaders; body: Buffer };
 type Answer = { status: number; body: unknown };
 
 type Deps = {
-  db: Database;
+  db: Pick<Database, 'pool'>;
   stripe: StripeProvider;
   webhookSecret: string;
   /** By the first half of their keys. */
@@ -103,11 +104,14 @@ async function handle(deps: Deps, event: StripeEvent): Promise<void> {
   await markHandled(pool, { source: SOURCE, id: event.id, type: event.type });
 }
 
-async function settle(deps: Deps, { subjectId }: StripeEvent): Promise<void> {
-  const ended = await deps.stripe.findEnded(subjectId);
-  if (!ended) return; // Of somebody else on the same account, or another event will tell its end.
-  const { owner, id } = ownerOf(deps, ended.key);
-  await owner.settle(id, ended.charge, ended.amount);
+async function settle(deps: Deps, { subjectId, type }: StripeEvent): Promise<void> {
+  const known = await deps.stripe.findCharge(subjectId);
+  if (!known) return; // Of somebody else on the same account.
+  // A failure may be followed by another attempt, which ends with an event of its own. The other events are about ends.
+  assert(known.ended || type === FAILED, `the charge ${known.key} has ended at Stripe`);
+  if (!known.ended) return;
+  const { owner, id } = ownerOf(deps, known.key);
+  await owner.settle(id, known.ended.charge, known.ended.amount);
 }
 
 async function dispute(deps: Deps, { subjectId }: StripeEvent): Promise<void> {

@@ -34,8 +34,8 @@ type Reason = 'abandoned' | 'requested_by_customer';
 /** Where an intent waits for the buyer or for us, after it was confirmed. */
 const STUCK: ReadonlySet<string> = new Set(['requires_payment_method', 'requires_action', 'requires_capture']);
 
-/** How the charge of a key has ended at Stripe, and what was charged. */
-export type EndedCharge = { key: string; charge: Charge; amount: Money };
+/** A charge of ours, and, when it has ended, how and with which amount. */
+export type KnownCharge = { key: string; ended: { charge: Charge; amount: Money } | undefined };
 
 /**
  * Stripe: saved payment methods, charged while the buyer is not there to answer questions. A token is the id of a
@@ -87,17 +87,17 @@ export class StripeProvider implements PaymentProvider {
     isDone(refund, idempotencyKey);
   }
 
-  /** How the charge behind an intent has ended, as Stripe says now; undefined when it has not, or is none of ours. */
-  async findEnded(intentId: string): Promise<EndedCharge | undefined> {
+  /** The charge behind an intent, as Stripe has it now; undefined when it is none of ours. */
+  async findCharge(intentId: string): Promise<KnownCharge | undefined> {
     const key = await findKeyOfIntent(this.deps.db.pool, intentId);
     if (key === undefined) return undefined;
     let intent = await this.#read(intentId);
     if (STUCK.has(intent.status)) intent = await this.#cancel(intentId, 'abandoned');
-    if (intent.status !== 'succeeded' && intent.status !== 'canceled') return undefined;
+    if (intent.status !== 'succeeded' && intent.status !== 'canceled') return { key, ended: undefined };
     const charged = intent.status === 'succeeded' ? intent.amount_received : intent.amount;
     const amount = fromStripeAmount(charged, intent.currency);
     assert(amount, 'Stripe charged an amount that can be charged');
-    return { key, charge: this.#end(intent), amount };
+    return { key, ended: { charge: this.#end(intent), amount } };
   }
 
   /** A dispute, as Stripe has it now, and the key of what it contests; undefined when that is none of ours. */
