@@ -16,7 +16,7 @@ import { groupBy } from '../../src/kernel/group-by.ts';
 import { test as base } from '../support/fixtures.ts';
 import type { OrderNode } from '../support/orders.ts';
 import { startServer } from '../support/server.ts';
-import { auditStock, expectShopInOrder, underWay } from './shopping-books.ts';
+import { auditStock, expectShopInOrder, underWay } from '../support/shop-books.ts';
 import { type Action, type Result, SERVERS, type Story, stories, World } from './shopping-world.ts';
 
 const NUM_RUNS = Number(process.env.PROPERTY_RUNS ?? 10);

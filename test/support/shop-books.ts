@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import { ORDER_TRANSITIONS, type OrderState } from '../../src/domains/orders/orders.state.ts';
-import { expectBooksBalanced } from '../support/ledger.ts';
+import { expectBooksBalanced } from './ledger.ts';
 
 /** Records each change of stock on hand, and whether orders made it: what merchants set is not in any table. */
 const AUDIT = `
