@@ -187,8 +187,8 @@ export class Refunds {
       if (order.state === 'REFUND_REQUESTED' || !ORDER_TRANSITIONS[order.state].includes('REFUNDED'))
         throw new OrderStateError(order.state);
       const lines = await readLines(sql, [orderId]);
-      const restock = new Map(call.lines?.map((line) => [line.lineId, line.restock]));
-      const back = chooseLines(lines, call.lines).map((line) => ({ ...line, restock: restock.get(line.lineId) ?? 0 }));
+      const restock = call.lines?.map((line) => ({ lineId: line.lineId, quantity: line.restock })) ?? [];
+      const back = withRestock(chooseLines(lines, call.lines), restock, (index) => `input.lines.${index}.restock`);
       const given = await this.#giveBack(sql, order, { lines, back, reason: call.reason, actor: role });
       const refund = given.result;
       await storeKeys(sql, OPERATION, [{ ...key, inputHash, result: { refundId: String(refund.id) } }]);
@@ -197,10 +197,13 @@ export class Refunds {
   }
 
   /**
-   * Gives everything that is left back, of an order that the caller has locked: a dispute was decided for the buyer.
+   * Gives everything that is left back, of an order that the caller has locked: a dispute was decided for the buyer. That
+   * answers an open request of theirs, too.
    * @returns what to do after the transaction, see {@link tell}
    */
   async giveAllBack(sql: SqlTransaction, order: OrderRow, reason: string, actor: OrderActor): Promise<Done<RefundRow>> {
+    const requested = await findRequested(sql, order.id);
+    if (requested) await updateRefund(sql, requested.id, 'REJECTED');
     const lines = await readLines(sql, [order.id]);
     return this.#giveBack(sql, order, { lines, back: remaining(lines), reason, actor });
   }
@@ -357,10 +360,15 @@ function chooseLines(lines: readonly SoldLine[], wanted: readonly WantedBack[] |
 }
 
 /** @throws {InvalidInputError} when more comes back into stock than is refunded */
-function withRestock(asked: readonly RefundedLine[], restock: readonly WantedBack[]): RefundedLine[] {
+function withRestock(
+  asked: readonly RefundedLine[],
+  restock: readonly WantedBack[],
+  pathOf: (index: number) => string = (index) => `input.restock.${index}`,
+): RefundedLine[] {
   const issues = restock.flatMap(({ lineId, quantity }, index) => {
     const most = asked.find((line) => line.lineId === lineId)?.quantity ?? 0;
-    return quantity > most ? { path: `input.restock.${index}`, message: `At most ${most} of it are refunded.` } : [];
+    const isPossible = quantity >= 0 && quantity <= most;
+    return isPossible ? [] : { path: pathOf(index), message: `Must be 0 to ${most}: so many of it are refunded.` };
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
   const units = new Map(restock.map(({ lineId, quantity }) => [lineId, quantity]));
