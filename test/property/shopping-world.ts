@@ -79,13 +79,13 @@ const action = fc.oneof(
     limit: fc.constantFrom(1, 2, 3),
     eligibility: fc.constantFrom('EVERYONE', 'EVERYONE', 'GIFTERS'),
   }),
-  act('endOffer', 1, { offer: fc.nat({ max: 5 }) }),
+  act('endOffer', 2, { offer: fc.nat({ max: 5 }) }),
   act('setStock', 2, { product: among(4), onHand: fc.constantFrom(0, 2, 5, 9) }),
   act('cancel', 3, { order, by: fc.constantFrom('BUYER' as const, 'SELLER' as const) }),
   act('request', 3, { order, one: fc.boolean() }),
-  act('approve', 3, { order, restock: fc.boolean() }),
+  act('approve', 4, { order, restock: fc.boolean() }),
   act('reject', 1, { order, restock: fc.constant(false) }),
-  act('refund', 3, { order, key: among(3), one: fc.boolean(), restock: fc.constantFrom(0, 1) }),
+  act('refund', 4, { order, key: among(3), one: fc.boolean(), restock: fc.constantFrom(0, 1) }),
   act('crash', 1, {}),
 ) as fc.Arbitrary<Action>;
 

@@ -103,7 +103,7 @@ const EXPECTED: Record<Action['do'], ErrorCode[]> = {
   endOffer: [],
   setStock: ['STOCK_HELD'] as ErrorCode[],
   cancel: ['ORDER_STATE'] as ErrorCode[],
-  request: ['ORDER_STATE'] as ErrorCode[],
+  request: ['ORDER_STATE', 'INVALID_INPUT'] as ErrorCode[],
   approve: ['ORDER_STATE', 'INVALID_INPUT'] as ErrorCode[],
   reject: ['ORDER_STATE'] as ErrorCode[],
   refund: ['ORDER_STATE', 'IDEMPOTENCY_CONFLICT', 'INVALID_INPUT'] as ErrorCode[],
