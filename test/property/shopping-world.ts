@@ -43,10 +43,17 @@ export type Story = { menu: Wish[]; waves: Action[][] };
 
 const among = (count: number) => fc.constantFrom(...Array.from({ length: count }, (_, n) => n));
 const wish = fc.record({
-  lines: fc.array(fc.record({ product: among(4), ofOffer: fc.boolean(), quantity: fc.constantFrom(1, 1, 2, 3) }), {
-    minLength: 1,
-    maxLength: 3,
-  }),
+  lines: fc.array(
+    fc.record({
+      product: fc.constantFrom(0, 0, 1, 1, 2, 3),
+      ofOffer: fc.constantFrom(true, true, false),
+      quantity: fc.constantFrom(1, 1, 2, 3),
+    }),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  ),
   token: fc.constantFrom(
     ...[
       'tok_ok',

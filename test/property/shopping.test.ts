@@ -19,7 +19,7 @@ import { startServer } from '../support/server.ts';
 import { auditStock, expectShopInOrder, underWay } from '../support/shop-books.ts';
 import { type Action, type Result, SERVERS, type Story, stories, World } from './shopping-world.ts';
 
-const NUM_RUNS = Number(process.env.PROPERTY_RUNS ?? 10);
+const NUM_RUNS = Number(process.env.PROPERTY_RUNS ?? 8);
 const SEED = process.env.PROPERTY_SEED === undefined ? undefined : Number(process.env.PROPERTY_SEED);
 const RUN_LIMIT_MS = 30_000;
 const HOLD_MS = 400;
