@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database, Queryable } from '../../db/database.ts';
 import type { Keyset } from '../../db/keyset.ts';
-import { createLookUp } from '../../db/look-up.ts';
+import { createLists, createLookUp } from '../../db/look-up.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import type { Money } from '../../kernel/money.ts';
@@ -100,11 +100,11 @@ export class Orders {
       ({ id }) => id,
     );
     this.parts = {
-      lines: createPart(pool, readOrderLines),
-      timeline: createPart(pool, readTimelines),
-      refunds: createPart(pool, readRefunds),
-      disputes: createPart(pool, readDisputes),
-      transfers: createPart(pool, readTransfers),
+      lines: createLists((ids) => readOrderLines(pool, ids), orderIdOf),
+      timeline: createLists((ids) => readTimelines(pool, ids), orderIdOf),
+      refunds: createLists((ids) => readRefunds(pool, ids), orderIdOf),
+      disputes: createLists((ids) => readDisputes(pool, ids), orderIdOf),
+      transfers: createLists((ids) => readTransfers(pool, ids), orderIdOf),
     };
     this.#memberships = new DataLoader((pairs) => readPairs(pool, pairs), {
       cache: false,
@@ -213,19 +213,8 @@ export class Orders {
   }
 }
 
-/** Reads a part of many orders in one statement. */
-function createPart<Row extends { orderId: bigint }>(
-  sql: Queryable,
-  read: (sql: Queryable, orderIds: readonly bigint[]) => Promise<Row[]>,
-): (orderId: bigint) => Promise<Row[]> {
-  const loader = new DataLoader<bigint, Row[]>(
-    async (orderIds) => {
-      const byOrder = groupBy(await read(sql, orderIds), ({ orderId }) => orderId);
-      return orderIds.map((id) => byOrder.get(id) ?? []);
-    },
-    { cache: false, maxBatchSize: ORDERS_PER_READ_MAX },
-  );
-  return (orderId) => loader.load(orderId);
+function orderIdOf({ orderId }: { orderId: bigint }): bigint {
+  return orderId;
 }
 
 async function readPairs(
