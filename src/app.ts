@@ -11,7 +11,9 @@ import { Addresses } from './domains/accounts/addresses.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
 import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
-import { Fulfilment } from './domains/fulfilment/fulfilment.service.ts';
+import { Fulfilment, type FulfilmentOptions } from './domains/fulfilment/fulfilment.service.ts';
+import { createPartnerWebhook } from './domains/fulfilment/partners/partner-webhook.ts';
+import { createSandboxPartner } from './domains/fulfilment/partners/sandbox-partner.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
 import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
 import { CHECKOUT } from './domains/orders/buy/buy-now.ts';
@@ -31,6 +33,7 @@ import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { maskError } from './graphql/errors.ts';
 import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
+import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { createOperations } from './graphql/operations.ts';
@@ -57,6 +60,7 @@ export type AppOverrides = {
   payments?: PaymentsOptions;
   offers?: OffersOptions;
   orders?: OrdersOptions;
+  fulfilment?: FulfilmentOptions;
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
@@ -179,9 +183,9 @@ async function createDomains(
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const offers = new Offers({ db, live, log }, overrides.offers);
   const updates = new OrderUpdates({ db, bus, log });
-  const fulfilment = await createFulfilment(config, { db, news: updates });
+  const fulfilment = await createFulfilment(config, { db, news: updates, log }, overrides.fulfilment);
+  const offers = new Offers({ db, live, log }, overrides.offers);
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
   const trends = new Trends({ db, live, log }, overrides.trends);
@@ -203,13 +207,19 @@ async function createDomains(
   return {
     live,
     services,
-    webhooks: new Map(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)]] : []),
+    webhooks: new Map([
+      ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)] as const] : []),
+      [
+        '/webhooks/partners/*',
+        createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
+      ],
+    ]),
     start: () => {
-      for (const domain of [payments, gifts, offers, orders, trends]) domain.start();
+      for (const domain of [payments, gifts, offers, orders, fulfilment, trends]) domain.start();
     },
     endCalls: () => void provider.close?.(),
     close: async () => {
-      await orders.close();
+      await Promise.all([orders.close(), fulfilment.close()]);
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
       await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();
@@ -218,10 +228,15 @@ async function createDomains(
   };
 }
 
-/** Voucher codes follow from a secret that outlives restarts. */
-async function createFulfilment(config: Config, deps: { db: Database; news: OrderNews }): Promise<Fulfilment> {
+/** Voucher codes follow from a secret that outlives restarts. Only a demo has a sandbox that moves what partners send. */
+async function createFulfilment(
+  config: Config,
+  deps: { db: Database; news: OrderNews; log: Logger },
+  options: FulfilmentOptions = {},
+): Promise<Fulfilment> {
   const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret'));
-  return new Fulfilment({ ...deps, voucherSecret });
+  const partner = config.auth.mode === 'demo' ? createSandboxPartner(options.sandbox) : undefined;
+  return new Fulfilment({ ...deps, voucherSecret, partner }, options);
 }
 
 /** The client library of Redis is loaded only where there is a Redis: it is a tenth of the start. */

@@ -7,6 +7,7 @@ import '../domains/catalog/products.schema.ts';
 import '../domains/creators/creators.schema.ts';
 import '../domains/creators/follows.schema.ts';
 import '../domains/fulfilment/fulfilment.schema.ts';
+import '../domains/fulfilment/partners.mutations.schema.ts';
 import '../domains/fulfilment/shipments.mutations.schema.ts';
 import '../domains/fulfilment/vouchers.mutations.schema.ts';
 import '../domains/gifts/gifts.schema.ts';

@@ -24,3 +24,16 @@ const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency
 export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
 }
+
+const DIGITS = new Map<string, number>();
+
+/** How many digits an amount of a currency has behind the point, as people write it. */
+export function fractionDigits(currency: string): number {
+  let digits = DIGITS.get(currency);
+  if (digits === undefined) {
+    digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+    // Asking takes long. There are few currencies, and no more are remembered, whatever the code.
+    if (isCurrency(currency)) DIGITS.set(currency, digits);
+  }
+  return digits;
+}

@@ -56,14 +56,28 @@ describe('charges', () => {
     expect((await provider.charge(of('a:1'))).status).toBe('CANCELLED');
   });
 
+  test('a key with another amount is a defect of the caller, and does not disturb others', async ({ provider }) => {
+    const other = (amount: { minorUnits: bigint; currency: string }) => provider.charge({ ...of('a:1'), amount });
+    await provider.charge(of('a:1'));
+    const outcomes = await Promise.allSettled([
+      other(usd(101n)),
+      other({ minorUnits: 100n, currency: 'EUR' }),
+      provider.charge(of('a:1')),
+      provider.charge(of('a:2')),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'fulfilled']);
+  });
+
   test('a charge that was cancelled first never happens; one that happened is not cancelled', async ({ provider }) => {
     expect((await provider.cancel(of('a:1'))).status).toBe('CANCELLED');
     expect((await provider.charge(of('a:1'))).status).toBe('CANCELLED');
     await provider.charge(of('a:2'));
     expect((await provider.cancel(of('a:2'))).status).toBe('SUCCEEDED');
   });
+});
 
-  test('1,000 at once are two statements, each with its own outcome', async ({ database, provider, db }) => {
+describe('many charges at once', () => {
+  test('1,000 are two statements, each with its own outcome', async ({ database, provider, db }) => {
     const statements: string[] = [];
     const stop = database.onSql((text) => statements.push(text));
     const tokens = ['tok_ok', 'tok_declined'];

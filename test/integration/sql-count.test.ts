@@ -14,6 +14,7 @@ import {
   succeed,
 } from '../support/operations.ts';
 import type { Server } from '../support/server.ts';
+import { makeProduct, makeShop } from '../support/shop.ts';
 import { countSql } from '../support/sql-count.ts';
 import { atOnce } from './support/outcomes.ts';
 import { QUIET } from './support/shared-server.ts';
@@ -83,6 +84,69 @@ test.for([
   expect(many).toEqual(few);
   expect(many.length, many.join('\n')).toBeLessThanOrEqual(limit);
   expect(many.length).toBeGreaterThan(0);
+});
+
+/** Creators who sell, each with a merchant and products of several variants. */
+async function manyShops(server: Server): Promise<void> {
+  await atOnce(MANY, async (index) => {
+    // The oldest creator is on air already, and on every page.
+    const member = await signIn(server, index === 0 ? 'pinkydoll' : undefined);
+    if (index > 0) await startStream(member);
+    const shop = await makeShop(server, { member });
+    await makeProduct(shop);
+    await makeProduct(shop, { kind: 'FOOD' });
+  });
+}
+
+const PRODUCT =
+  '{ title mediaUrls merchant { name verified } variants { title price { amount } available product { id } } }';
+
+test.for([
+  ['products with their variants and merchants', 4, 'products', '', PRODUCT],
+  [
+    'products that are filtered and searched for',
+    4,
+    'products',
+    'filter: { search: "oud", inStock: true, kind: FOOD }',
+    PRODUCT,
+  ],
+  ['products by price', 4, 'products', 'order: PRICE_LOW', PRODUCT],
+  [
+    'creators with the products that they sell',
+    7,
+    'creators',
+    '',
+    `{ handle products(first: 3) { totalCount edges { node ${PRODUCT} } } last: products(last: 1) { edges { node { id } } } }`,
+  ],
+  [
+    'products with all that there is of their merchants',
+    6,
+    'products',
+    '',
+    `{ merchant { warehouses { id } products(first: 2) { totalCount edges { node ${PRODUCT} } }
+       allProducts(first: 2) { edges { node { status } } } } }`,
+  ],
+] as const)('a page of %s', async ([, limit, field, args, node], { server, viewer }) => {
+  await manyShops(server);
+  const document = `query Page($first: Int) { list: ${field}(first: $first ${args}) {
+    totalCount edges { cursor node ${node} } pageInfo { hasNextPage } } }`;
+  const [few, many] = await costs(server, viewer, document);
+  expect(many).toEqual(few);
+  expect(many.length, many.join('\n')).toBeLessThanOrEqual(limit);
+  expect(many.length).toBeGreaterThan(0);
+});
+
+test('the total of products is counted only if it is selected', async ({ server, viewer }) => {
+  await manyShops(server);
+  const run = async (args: string, selection: string) => {
+    const document = `{ list: products(${args}) { ${selection} } }`;
+    return (await countSql(server.app, () => query(viewer.api, document))).statements.map(label).sort();
+  };
+  const items = 'edges { cursor node { id merchant { name } } } pageInfo { hasNextPage }';
+  expect(await run('first: 5', items)).toEqual(['catalog.newest.first']);
+  expect(await run('first: 5, filter: { kind: FOOD }', items)).toEqual(['catalog.products']);
+  expect(await run('first: 5, filter: { kind: FOOD }', 'totalCount')).toEqual(['catalog.count']);
+  expect(await run('first: 5, order: PRICE_HIGH', items)).toEqual(['catalog.byPrice']);
 });
 
 test('leaderboards of different sizes in one query are read together', async ({ server, viewer }) => {

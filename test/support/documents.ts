@@ -58,8 +58,8 @@ const REFUND = `order { ${ORDER_FIELDS} } refund { id state amount { minorUnits 
 const DISPUTE = `order { ${ORDER_FIELDS} } dispute { id state withBank reason } replayed`;
 const SHIPMENT = 'id state method carrier trackingNumber etaAt etaMinutes events { status note etaAt occurredAt }';
 const VOUCHER = 'id state code verifiedAt';
-const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } order { id state } replayed`;
-const VOUCHER_CHANGE = `voucher { ${VOUCHER} } order { id state } replayed`;
+const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } orderState order { id } replayed`;
+const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`;
 
 /** How an order is on its way. */
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
@@ -67,6 +67,7 @@ export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
 
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
+  rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',
   startStream: 'stream { id title status startedAt creator { id handle } }',

@@ -108,6 +108,7 @@ CREATE TABLE "product" (
   "media_urls" TEXT[] NOT NULL CHECK (cardinality("media_urls") <= 10),
   "status" TEXT NOT NULL DEFAULT 'DRAFT' CHECK ("status" IN ('DRAFT', 'PUBLISHED', 'ARCHIVED')),
   "source_id" BIGINT,
+  "ref" TEXT CHECK (char_length("ref") BETWEEN 1 AND 64),
   "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   CONSTRAINT "product_pkey" PRIMARY KEY ("id"),
@@ -117,9 +118,16 @@ CREATE TABLE "product" (
     REFERENCES "product"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
 CREATE UNIQUE INDEX "product_source_id_key" ON "product"("source_id");
+CREATE UNIQUE INDEX "product_merchant_id_ref_key" ON "product"("merchant_id", "ref");
 CREATE INDEX "product_merchant_id_id_idx" ON "product"("merchant_id", "id");
--- What a search looks through, see catalog.repo.ts. 'simple': titles are in any language.
-CREATE INDEX "product_words" ON "product" USING gin (to_tsvector('simple', "title" || ' ' || "description"));
+-- Text as it is searched for and searched in. Postgres would take "Pro/Max", "2.0" and "a@b" for one word each, and most punctuation
+-- beyond ASCII for letters. Arabic is written with and without its vowel signs, and with several forms of alef, yeh and teh.
+CREATE FUNCTION search_fold("text" TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT translate(normalize("text", NFKC), U&'\0623\0625\0622\0671\0649\0629\002F\002E\0040\005F\002D\2019\2018\02BC\201C\201D\00AB\00BB\2013\2014\060C\061B\061F\00B7\2022\00D7\064B\064C\064D\064E\064F\0650\0651\0652\0670\0640',
+    U&'\0627\0627\0627\0627\064A\0647\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020\0020')
+$$;
+-- What a search looks through, see product-lists.repo.ts. 'simple': titles are in any language.
+CREATE INDEX "product_words" ON "product" USING gin (to_tsvector('simple', search_fold("title" || ' ' || "description")));
 CREATE INDEX "product_published" ON "product"("id") WHERE "status" = 'PUBLISHED';
 
 CREATE TABLE "product_variant" (
@@ -392,6 +400,7 @@ CREATE TABLE "shipment" (
     REFERENCES "warehouse"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
 CREATE UNIQUE INDEX "shipment_order_id_warehouse_id_method_key" ON "shipment"("order_id", "warehouse_id", "method");
+CREATE INDEX "shipment_warehouse_id_id_idx" ON "shipment"("warehouse_id", "id");
 CREATE INDEX "shipment_by_partner" ON "shipment"("id") WHERE "by_partner" AND "state" NOT IN ('DELIVERED', 'CANCELLED');
 
 CREATE TABLE "tracking_event" (

@@ -11,8 +11,10 @@ import { rowId } from '../../graphql/global-id.ts';
 import { rules } from '../../graphql/rules.ts';
 import { topics } from '../../live/topics.ts';
 import { CreatorType } from '../creators/creators.schema.ts';
+import { PRODUCT_STATUSES } from './catalog.api.ts';
 import { catalogRules, SEARCH_LENGTH_MAX } from './catalog.rules.ts';
-import { MerchantType, ProductKindEnum, ProductType } from './catalog.schema.ts';
+import { MerchantType, ProductKindEnum, ProductStatusEnum, ProductType } from './catalog.schema.ts';
+import type { Owned } from './owned-products.repo.ts';
 import { type ProductFilter, searchWords } from './product-lists.repo.ts';
 
 const ProductOrderEnum = builder.enumType('ProductOrder', {
@@ -116,26 +118,52 @@ builder.queryField('products', (t) =>
   ),
 );
 
+const FOR_SALE = ['PUBLISHED'] as const;
+
+function listOwned(page: PageArgs, owned: Owned, { services: { catalog }, shown }: Context) {
+  shown?.add(topics.products);
+  return keysetConnection(page, {
+    page: (keyset) => catalog.ownedPage(owned, keyset),
+    count: () => catalog.countOwned(owned),
+  });
+}
+
 builder.objectField(CreatorType, 'products', (t) =>
   t.connection(
     {
       type: ProductType,
       public: true,
       description: 'What the merchants sell that they act for, newest first.',
-      resolve: ({ id }, page, context) => listProducts(page, 'NEWEST', { creatorId: id }, context),
+      resolve: ({ id }, page, context) => listOwned(page, { creatorId: id, statuses: FOR_SALE }, context),
     },
     ProductConnection,
   ),
 );
 
-builder.objectField(MerchantType, 'products', (t) =>
-  t.connection(
+builder.objectFields(MerchantType, (t) => ({
+  products: t.connection(
     {
       type: ProductType,
       public: true,
       description: 'What it sells, newest first.',
-      resolve: ({ id }, page, context) => listProducts(page, 'NEWEST', { merchantId: BigInt(id) }, context),
+      resolve: ({ id }, page, context) => listOwned(page, { merchantId: BigInt(id), statuses: FOR_SALE }, context),
     },
     ProductConnection,
   ),
-);
+  allProducts: t.connection(
+    {
+      type: ProductType,
+      nullable: true,
+      description:
+        'All that it has, drafts and archived products too, newest first; null to everybody but those who act for it.',
+      args: { status: t.arg({ type: ProductStatusEnum, description: 'Only those that stand there.' }) },
+      resolve: async ({ id }, { status, ...page }, context) => {
+        const merchantId = BigInt(id);
+        if (!(await context.services.catalog.isMember(context.actor, merchantId))) return null;
+        const statuses = status ? [status] : PRODUCT_STATUSES;
+        return listOwned(page, { merchantId, statuses }, context);
+      },
+    },
+    ProductConnection,
+  ),
+}));

@@ -14,8 +14,9 @@ import {
   type ProductRow,
   type VariantRow,
 } from './catalog.repo.ts';
-import { findMemberships, findStockOfVariants, type MerchantRow } from './merchants.repo.ts';
+import { findMemberships, type MerchantRow } from './merchants.repo.ts';
 import { Merchants } from './merchants.service.ts';
+import { countOwned, type Owned, type OwnedPage, readOwnedPages } from './owned-products.repo.ts';
 import {
   type AgeOrder,
   countProducts,
@@ -49,6 +50,8 @@ export class Catalog {
   readonly #variants: DataLoader<bigint, VariantRow[]>;
   readonly #memberships: DataLoader<{ viewerId: bigint; merchantId: bigint }, boolean>;
   readonly #count: KeptValue<number>;
+  readonly #ownedPages: DataLoader<OwnedPage, ProductRow[]>;
+  readonly #ownedCounts: DataLoader<Owned, number>;
 
   constructor(deps: { db: Database; changes: Changes }) {
     const { pool } = deps.db;
@@ -75,6 +78,9 @@ export class Catalog {
       },
       { cache: false, maxBatchSize: PRODUCTS_PER_READ_MAX },
     );
+    const batch = { cache: false, maxBatchSize: PRODUCTS_PER_READ_MAX };
+    this.#ownedPages = new DataLoader((pages) => readOwnedPages(pool, pages), batch);
+    this.#ownedCounts = new DataLoader((owners) => countOwned(pool, owners), batch);
     this.#memberships = new DataLoader(
       async (asked) => {
         const found = new Set<string>();
@@ -132,8 +138,13 @@ export class Catalog {
     return isFiltered ? countProducts(this.#db.pool, filter) : this.#count.get();
   }
 
-  /** The stock of variants in the warehouses of their merchants. */
-  stockOf(variantIds: readonly bigint[]) {
-    return findStockOfVariants(this.#db.pool, variantIds);
+  /** A page of what somebody has, newest first. */
+  ownedPage(owned: Owned, keyset: Keyset): Promise<ProductRow[]> {
+    return this.#ownedPages.load({ ...owned, keyset });
+  }
+
+  /** How many products somebody has. */
+  countOwned(owned: Owned): Promise<number> {
+    return this.#ownedCounts.load(owned);
   }
 }

@@ -177,17 +177,3 @@ export async function findProductsOfItems(sql: Queryable, itemIds: readonly bigi
   );
   return found.map(({ id }) => id);
 }
-
-/** The stock of variants in all warehouses of their own merchants, in one statement. */
-export async function findStockOfVariants(
-  sql: Queryable,
-  variantIds: readonly bigint[],
-): Promise<(StockRow & WarehouseRow & { variantId: bigint })[]> {
-  return rows(
-    sql,
-    `/* catalog.stockOfVariants */ SELECT v.id AS "variantId", i.item_id AS "itemId", w.id AS "warehouseId", i.on_hand AS "onHand", i.held,
-       ${WAREHOUSE_COLUMNS} FROM product_variant v JOIN inventory i ON i.item_id = v.item_id
-       JOIN warehouse w ON w.id = i.warehouse_id AND w.merchant_id = v.merchant_id WHERE v.id = ANY($1) ORDER BY w.id`,
-    [variantIds],
-  );
-}

@@ -32,9 +32,17 @@ const NEWEST = keysetStatements('catalog.newest', { id: 'p.id', order: 'DESC' },
 );
 const COUNT_ALL = statement('catalog.countAll', `SELECT count(*) AS count FROM product WHERE status = 'PUBLISHED'`);
 
+/** Arabic vowel signs and the stroke that lengthens words: `search_fold` leaves them out, so a word may be gone with them. */
+const LEFT_OUT = /[\u064B-\u0652\u0670\u0640]/g;
+
 /** The words of a text: letters, digits and marks of any script, in the order of the text. */
 export function searchWords(text: string): string[] {
-  return text.normalize('NFC').match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+  return (
+    text
+      .normalize('NFKC')
+      .replace(LEFT_OUT, '')
+      .match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu) ?? []
+  );
 }
 
 /** A page of published products, newest or oldest first. */
@@ -110,7 +118,7 @@ function conditionsOf(filter: ProductFilter, values: unknown[]): { conditions: s
     conditions.push(
       words.length === 0
         ? 'false'
-        : `to_tsvector('simple', p.title || ' ' || p.description) @@ to_tsquery('simple', $${values.push(`${words.join(' & ')}:*`)})`,
+        : `to_tsvector('simple', search_fold(p.title || ' ' || p.description)) @@ to_tsquery('simple', search_fold($${values.push(`${words.join(' & ')}:*`)}))`,
     );
   }
   if (merchantId !== undefined) conditions.push(`p.merchant_id = $${values.push(merchantId)}`);

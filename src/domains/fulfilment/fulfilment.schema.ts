@@ -1,11 +1,20 @@
 import { builder } from '../../graphql/builder.ts';
+import { connectionOf, keysetConnection } from '../../graphql/connection.ts';
+import { type Context, requireActor } from '../../graphql/context.ts';
 import { ErrorInterface } from '../../graphql/errors.ts';
-import { toGlobalId } from '../../graphql/global-id.ts';
-import { OrderType } from '../orders/orders.schema.ts';
+import { fromGlobalId, toGlobalId } from '../../graphql/global-id.ts';
+import { ProductVariantType } from '../catalog/catalog.schema.ts';
+import type { OrderRow } from '../orders/orders.api.ts';
+import { OrderAddressType, OrderType } from '../orders/orders.schema.ts';
 import { VoucherStateError } from './fulfilment.errors.ts';
-import { minutesUntil } from './fulfilment.state.ts';
-import type { ShipmentRow, TrackingEventRow } from './shipments.repo.ts';
+import { minutesUntil, SHIPMENT_STATES } from './fulfilment.state.ts';
+import type { ShipmentItemRow, ShipmentRow, TrackingEventRow } from './shipments.repo.ts';
 import type { VoucherRow } from './vouchers.repo.ts';
+
+/** An order, for its buyer and its seller; null for a partner who sends what others have sold. */
+export async function orderFor(order: OrderRow, { actor, services }: Context): Promise<OrderRow | null> {
+  return (await services.orders.roleOf(order, actor?.id)) ? order : null;
+}
 
 const ShipmentStateEnum = builder.enumType('ShipmentState', {
   description: 'The states of a shipment. It never goes back.',
@@ -65,6 +74,18 @@ const TrackingEventType = builder.objectRef<TrackingEventRow>('TrackingEvent').i
   }),
 });
 
+const ShipmentItemType = builder.objectRef<ShipmentItemRow>('ShipmentItem').implement({
+  description: 'Some units of one variant, in a shipment.',
+  fields: (t) => ({
+    variant: t.field({
+      type: ProductVariantType,
+      description: 'What, as it is now.',
+      resolve: async ({ variantId }, _args, { services }) => (await services.catalog.findVariant(variantId))!,
+    }),
+    quantity: t.exposeInt('quantity', { description: 'How many; what was refunded is left out.' }),
+  }),
+});
+
 /** Something on its way. */
 export const ShipmentType = builder.objectRef<ShipmentRow>('Shipment').implement({
   description: 'What one warehouse sends of an order, in one go.',
@@ -77,8 +98,25 @@ export const ShipmentType = builder.objectRef<ShipmentRow>('Shipment').implement
     etaAt: t.expose('etaAt', { type: 'DateTime', nullable: true, description: 'When it is to arrive.' }),
     etaMinutes: t.int({
       nullable: true,
-      description: 'For couriers on their way: minutes until it is there, 0 when it is late. Otherwise null.',
+      description: 'For couriers: minutes until it is there, 0 when it is late. Null for parcels, and when it is over.',
       resolve: (shipment) => minutesUntil(shipment, new Date()),
+    }),
+    items: t.field({
+      type: [ShipmentItemType],
+      description: 'What is in it.',
+      resolve: ({ id }, _args, { services }) => services.fulfilment.shipments.itemsOf(id),
+    }),
+    orderNumber: t.string({
+      description: 'The number of its order, to be written on it.',
+      resolve: async ({ orderId }, _args, { services }) =>
+        (await services.fulfilment.shipments.labelOf(orderId))!.number,
+    }),
+    address: t.field({
+      type: OrderAddressType,
+      nullable: true,
+      description: 'Where it goes.',
+      resolve: async ({ orderId }, _args, { services }) =>
+        (await services.fulfilment.shipments.labelOf(orderId))!.address,
     }),
     events: t.field({
       type: [TrackingEventType],
@@ -122,3 +160,28 @@ builder.objectFields(OrderType, (t) => ({
     resolve: ({ id }, _args, { services }) => services.fulfilment.vouchers.of(id),
   }),
 }));
+
+builder.queryField('shipments', (t) =>
+  t.connection(
+    {
+      type: ShipmentType,
+      description: 'What a merchant that you act for sends, for others as well, oldest first.',
+      authScopes: { signedIn: true },
+      args: {
+        merchantId: t.arg.id({ required: true, description: 'Global id of the merchant.' }),
+        states: t.arg({ type: [ShipmentStateEnum], description: 'Only those in one of these states.' }),
+      },
+      resolve: async (_root, { merchantId, states, ...page }, context) =>
+        keysetConnection(
+          page,
+          await context.services.fulfilment.shipments.ofSender(
+            requireActor(context),
+            fromGlobalId('Merchant', merchantId, 'merchant'),
+            states ?? SHIPMENT_STATES,
+          ),
+        ),
+    },
+    connectionOf('ShipmentConnection', 'shipments'),
+    { name: 'ShipmentEdge', description: 'A shipment and its place in the list.' },
+  ),
+);

@@ -1,8 +1,9 @@
+import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
 import type { OrderNews } from '../orders/orders.api.ts';
 import type { FulfilmentHooks, FulfilmentState, LineToFulfil } from './fulfilment.api.ts';
 import {
-  abandonOpen,
+  cancelEmpty,
   cancelOpen,
   cancelVouchersOf,
   deliverLines,
@@ -12,21 +13,47 @@ import {
   takeVoucherIds,
 } from './fulfilment.repo.ts';
 import { deriveState } from './fulfilment.state.ts';
+import type { FulfilmentPartner } from './partners/partner.ts';
+import { Partners } from './partners/partners.ts';
+import type { SandboxPartnerOptions } from './partners/sandbox-partner.ts';
 import { Shipments } from './shipments.ts';
 import { VoucherCodes } from './voucher-codes.ts';
 import { Vouchers } from './vouchers.ts';
+
+/** Intervals that tests override. */
+export type FulfilmentOptions = { partnerSweepIntervalMs?: number; sandbox?: SandboxPartnerOptions };
+
+type Deps = {
+  db: Database;
+  news: OrderNews;
+  log: Logger;
+  /** What voucher codes follow from; under another one the old codes cannot be read again, but still hold. */
+  voucherSecret: string;
+  /** Who moves the shipments of retail partners that do not tell by themselves; undefined: nobody. */
+  partner: FulfilmentPartner | undefined;
+};
 
 /** What becomes of a paid order: parcels, couriers, vouchers, downloads. */
 export class Fulfilment implements FulfilmentHooks {
   readonly shipments: Shipments;
   readonly vouchers: Vouchers;
+  readonly partners: Partners;
   readonly #codes: VoucherCodes;
 
-  /** @param deps.voucherSecret what voucher codes follow from; another one makes the old codes unreadable for their buyers */
-  constructor(deps: { db: Database; news: OrderNews; voucherSecret: string }) {
+  constructor(deps: Deps, options: FulfilmentOptions = {}) {
     this.#codes = new VoucherCodes(deps.voucherSecret);
     this.shipments = new Shipments(deps);
     this.vouchers = new Vouchers({ ...deps, codes: this.#codes });
+    this.partners = new Partners(deps, options.partnerSweepIntervalMs);
+  }
+
+  /** Starts asking partners what is new. */
+  start(): void {
+    this.partners.start();
+  }
+
+  close(): Promise<void> {
+    return this.partners.close();
   }
 
   async begin(sql: SqlTransaction, lines: readonly LineToFulfil[]): Promise<bigint[]> {
@@ -48,8 +75,8 @@ export class Fulfilment implements FulfilmentHooks {
     return cancelOpen(sql, orderId);
   }
 
-  abandon(sql: SqlTransaction, orderId: bigint): Promise<void> {
-    return abandonOpen(sql, orderId);
+  async abandon(sql: SqlTransaction, orderId: bigint): Promise<void> {
+    await cancelOpen(sql, orderId, { force: true });
   }
 
   cancelVouchers(sql: SqlTransaction, lineId: bigint, quantity: number): Promise<boolean> {
@@ -57,6 +84,7 @@ export class Fulfilment implements FulfilmentHooks {
   }
 
   async progress(sql: SqlTransaction, orderId: bigint): Promise<FulfilmentState> {
+    await cancelEmpty(sql, orderId);
     return deriveState(await readProgress(sql, orderId));
   }
 

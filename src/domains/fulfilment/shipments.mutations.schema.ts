@@ -5,8 +5,8 @@ import { fromGlobalId } from '../../graphql/global-id.ts';
 import { rules } from '../../graphql/rules.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
 import { OrderStateError } from '../orders/orders.errors.ts';
-import { OrderType } from '../orders/orders.schema.ts';
-import { ShipmentType, TrackingStatusEnum } from './fulfilment.schema.ts';
+import { OrderStateEnum, OrderType } from '../orders/orders.schema.ts';
+import { orderFor, ShipmentType, TrackingStatusEnum } from './fulfilment.schema.ts';
 import type { ShipmentChange } from './shipments.ts';
 
 /** Characters of what people write about a shipment. */
@@ -23,7 +23,17 @@ function success<Name extends string>(name: Name, description: string) {
     description,
     fields: (t) => ({
       shipment: t.expose('shipment', { type: ShipmentType, description: 'The shipment now.' }),
-      order: t.expose('order', { type: OrderType, description: 'Its order now.' }),
+      orderState: t.field({
+        type: OrderStateEnum,
+        description: 'Where its order stands now.',
+        resolve: ({ order }) => order.state,
+      }),
+      order: t.field({
+        type: OrderType,
+        nullable: true,
+        description: 'Its order now; null when you send what others have sold: they and the buyer see it.',
+        resolve: ({ order }, _args, context) => orderFor(order, context),
+      }),
       replayed: t.exposeBoolean('replayed', { description: 'True if it was so already: nothing has changed.' }),
     }),
   });

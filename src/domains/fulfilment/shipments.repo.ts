@@ -1,5 +1,7 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
+import { type Keyset, keysetStatements, readKeyset } from '../../db/keyset.ts';
 import { lookUp, lookUpStatements } from '../../db/look-up.ts';
+import type { OrderAddress } from '../orders/orders.api.ts';
 import type { ShipmentMethod, ShipmentState, TrackingStatus } from './fulfilment.state.ts';
 
 /** A shipment. */
@@ -27,6 +29,12 @@ export type TrackingEventRow = {
   etaAt: Date | null;
   occurredAt: Date;
 };
+
+/** What is in a shipment; what was refunded is not. */
+export type ShipmentItemRow = { shipmentId: bigint; variantId: bigint; quantity: number };
+
+/** What a sender needs to know of an order. */
+export type ParcelLabel = { orderId: bigint; number: string; address: OrderAddress | null };
 
 /** A shipment and what was said of it last. */
 export type TrackedShipment = ShipmentRow & { last: Pick<TrackingEventRow, 'status' | 'note' | 'etaAt'> | null };
@@ -57,6 +65,59 @@ const EVENTS_BY_SHIPMENT = lookUpStatements(
     `SELECT id, shipment_id AS "shipmentId", status, note, eta_at AS "etaAt", occurred_at AS "occurredAt" FROM tracking_event
       WHERE shipment_id ${equals} ORDER BY id`,
 );
+
+const ITEMS_BY_SHIPMENT = lookUpStatements(
+  'fulfilment.itemsByShipment',
+  (equals) =>
+    `SELECT s.id AS "shipmentId", l.variant_id AS "variantId", l.quantity - l.refunded_quantity AS quantity
+       FROM shipment s JOIN order_line l ON l.order_id = s.order_id AND l.warehouse_id = s.warehouse_id
+        AND l.kind = CASE s.method WHEN 'COURIER' THEN 'FOOD' ELSE 'PHYSICAL' END AND l.refunded_quantity < l.quantity
+      WHERE s.id ${equals} ORDER BY l.id`,
+);
+const LABELS_BY_ORDER = lookUpStatements(
+  'fulfilment.labels',
+  (equals) => `SELECT o.id AS "orderId", o.number, o.address FROM shop_order o WHERE o.id ${equals}`,
+);
+const PAGE_OF_SENDER = keysetStatements(
+  'fulfilment.pageOfSender',
+  { id: 's.id', order: 'ASC', values: 2 },
+  ({ where, direction, limitMax }) =>
+    `SELECT ${COLUMNS} FROM warehouse w CROSS JOIN LATERAL (
+        SELECT * FROM shipment s WHERE s.warehouse_id = w.id AND s.state = ANY($3) AND ${where} ORDER BY s.id ${direction} LIMIT ${limitMax}
+      ) s WHERE w.merchant_id = $2 ORDER BY s.id ${direction} LIMIT $1`,
+);
+const COUNT_OF_SENDER = statement(
+  'fulfilment.countOfSender',
+  `SELECT count(*) AS count FROM shipment s JOIN warehouse w ON w.id = s.warehouse_id WHERE w.merchant_id = $1 AND s.state = ANY($2)`,
+);
+
+/** A page of what a merchant sends, oldest first. */
+export async function readPageOfSender(
+  sql: Queryable,
+  of: { merchantId: bigint; states: readonly ShipmentState[] },
+  keyset: Keyset,
+): Promise<ShipmentRow[]> {
+  return readKeyset<ShipmentRow>(sql, PAGE_OF_SENDER, keyset, [of.merchantId, of.states]);
+}
+
+/** How many shipments a merchant sends. */
+export async function countOfSender(
+  sql: Queryable,
+  of: { merchantId: bigint; states: readonly ShipmentState[] },
+): Promise<number> {
+  const [counted] = await rows<{ count: bigint }>(sql, COUNT_OF_SENDER, [of.merchantId, of.states]);
+  return Number(counted!.count);
+}
+
+/** What is in shipments, in one statement. */
+export async function findItems(sql: Queryable, shipmentIds: readonly bigint[]): Promise<ShipmentItemRow[]> {
+  return lookUp<ShipmentItemRow>(sql, ITEMS_BY_SHIPMENT, shipmentIds);
+}
+
+/** What is written on the parcels of orders, in one statement. */
+export async function findLabels(sql: Queryable, orderIds: readonly bigint[]): Promise<ParcelLabel[]> {
+  return lookUp<ParcelLabel>(sql, LABELS_BY_ORDER, orderIds);
+}
 
 /** The shipments of orders, in one statement. */
 export async function findShipmentsOfOrders(sql: Queryable, orderIds: readonly bigint[]): Promise<ShipmentRow[]> {

@@ -1,14 +1,20 @@
-import DataLoader from 'dataloader';
 import type { Database } from '../../db/database.ts';
+import type { Keyset } from '../../db/keyset.ts';
+import { createLists, createLookUp } from '../../db/look-up.ts';
 import { InvalidInputError, NotFoundError } from '../../kernel/errors.ts';
-import { groupBy } from '../../kernel/group-by.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { isMember, lockOrders, type OrderNews, type OrderRow } from '../orders/orders.api.ts';
 import { firstStepOf, rankOf, type ShipmentState, type TrackingStatus } from './fulfilment.state.ts';
 import {
+  countOfSender,
+  findItems,
+  findLabels,
   findShipment,
   findShipmentsOfOrders,
   findTrackingEvents,
+  type ParcelLabel,
+  readPageOfSender,
+  type ShipmentItemRow,
   type ShipmentRow,
   type Step,
   type TrackedShipment,
@@ -16,9 +22,6 @@ import {
 } from './shipments.repo.ts';
 import { takeStep } from './steps.ts';
 
-/** What is read in one statement. */
-const ORDERS_PER_READ_MAX = 100;
-const SHIPMENTS_PER_READ_MAX = 100;
 /** An estimate beyond this is a mistake. */
 const ETA_DAYS_MAX = 366;
 const DAY_MS = 86_400_000;
@@ -31,35 +34,47 @@ export type Sending = Pick<Step, 'carrier' | 'trackingNumber' | 'etaAt'>;
 
 /** Shipments, as their senders move them. Asking for what is so already changes nothing. */
 export class Shipments {
-  readonly #byOrder: DataLoader<bigint, ShipmentRow[]>;
-  readonly #events: DataLoader<bigint, TrackingEventRow[]>;
+  /** The shipments of an order. Here and below: those of several that are asked for at once are one statement. */
+  readonly of: (orderId: bigint) => Promise<ShipmentRow[]>;
+  /** What was said of a shipment, oldest first. */
+  readonly eventsOf: (shipmentId: bigint) => Promise<TrackingEventRow[]>;
+  /** What is in a shipment. */
+  readonly itemsOf: (shipmentId: bigint) => Promise<ShipmentItemRow[]>;
+  /** What is written on the parcels of an order. */
+  readonly labelOf: (orderId: bigint) => Promise<ParcelLabel | null>;
 
   constructor(private readonly deps: { db: Database; news: OrderNews }) {
     const { pool } = deps.db;
-    this.#byOrder = new DataLoader(
-      async (orderIds) => {
-        const found = groupBy(await findShipmentsOfOrders(pool, orderIds), ({ orderId }) => orderId);
-        return orderIds.map((id) => found.get(id) ?? []);
-      },
-      { cache: false, maxBatchSize: ORDERS_PER_READ_MAX },
+    this.of = createLists(
+      (ids) => findShipmentsOfOrders(pool, ids),
+      ({ orderId }) => orderId,
     );
-    this.#events = new DataLoader(
-      async (shipmentIds) => {
-        const found = groupBy(await findTrackingEvents(pool, shipmentIds), ({ shipmentId }) => shipmentId);
-        return shipmentIds.map((id) => found.get(id) ?? []);
-      },
-      { cache: false, maxBatchSize: SHIPMENTS_PER_READ_MAX },
+    this.eventsOf = createLists(
+      (ids) => findTrackingEvents(pool, ids),
+      ({ shipmentId }) => shipmentId,
+    );
+    this.itemsOf = createLists(
+      (ids) => findItems(pool, ids),
+      ({ shipmentId }) => shipmentId,
+    );
+    this.labelOf = createLookUp(
+      (ids) => findLabels(pool, ids),
+      ({ orderId }) => orderId,
     );
   }
 
-  /** The shipments of an order; those of several that are asked for at once are one statement. */
-  of(orderId: bigint): Promise<ShipmentRow[]> {
-    return this.#byOrder.load(orderId);
-  }
-
-  /** What was said of a shipment, oldest first; batched as well. */
-  eventsOf(shipmentId: bigint): Promise<TrackingEventRow[]> {
-    return this.#events.load(shipmentId);
+  /**
+   * What a merchant sends, for those who act for it.
+   * @throws {NotFoundError} when the caller does not
+   */
+  async ofSender(actor: Actor, merchantId: bigint, states: readonly ShipmentState[]) {
+    const { pool } = this.deps.db;
+    if (!(await isMember(pool, merchantId, actor.id))) throw new NotFoundError('merchant');
+    const of = { merchantId, states };
+    return {
+      page: (keyset: Keyset) => readPageOfSender(pool, of, keyset),
+      count: () => countOfSender(pool, of),
+    };
   }
 
   /**

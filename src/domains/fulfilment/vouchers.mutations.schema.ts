@@ -5,13 +5,34 @@ import { fromGlobalId } from '../../graphql/global-id.ts';
 import { rules } from '../../graphql/rules.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { OrderStateError } from '../orders/orders.errors.ts';
-import { OrderType } from '../orders/orders.schema.ts';
+import { OrderStateEnum, OrderType } from '../orders/orders.schema.ts';
 import { VoucherStateError } from './fulfilment.errors.ts';
-import { VoucherType } from './fulfilment.schema.ts';
+import { orderFor, VoucherType } from './fulfilment.schema.ts';
 import { VERIFICATION_CANCELLABLE_MINUTES, type VoucherChange } from './vouchers.ts';
 
 /** Characters of a code as somebody types it, with whatever stands between. */
 const CODE_LENGTH_MAX = 100;
+
+function success<Name extends string>(name: Name, texts: { description: string; replayed: string }) {
+  return builder.objectRef<VoucherChange>(name).implement({
+    description: texts.description,
+    fields: (t) => ({
+      voucher: t.expose('voucher', { type: VoucherType, description: 'The voucher now.' }),
+      orderState: t.field({
+        type: OrderStateEnum,
+        description: 'Where its order stands now.',
+        resolve: ({ order }) => order.state,
+      }),
+      order: t.field({
+        type: OrderType,
+        nullable: true,
+        description: 'Its order now; null when you send what others have sold: they and the buyer see it.',
+        resolve: ({ order }, _args, context) => orderFor(order, context),
+      }),
+      replayed: t.exposeBoolean('replayed', { description: texts.replayed }),
+    }),
+  });
+}
 
 const VerifyVoucherInput = builder.inputType('VerifyVoucherInput', {
   description: 'The code that a buyer shows.',
@@ -28,18 +49,12 @@ const VerifyVoucherInput = builder.inputType('VerifyVoucherInput', {
   }),
 });
 
-const VerifyVoucherSuccess = builder.objectRef<VoucherChange>('VerifyVoucherSuccess').implement({
-  description: 'The voucher is good, and used now.',
-  fields: (t) => ({
-    voucher: t.expose('voucher', { type: VoucherType, description: 'The voucher.' }),
-    order: t.expose('order', { type: OrderType, description: 'Its order now.' }),
-    replayed: t.exposeBoolean('replayed', { description: 'True if an earlier call with this key had verified it.' }),
-  }),
-});
-
 builder.mutationField('verifyVoucher', (t) =>
   t.field({
-    type: VerifyVoucherSuccess,
+    type: success('VerifyVoucherSuccess', {
+      description: 'The voucher is good, and used now.',
+      replayed: 'True if an earlier call with this key had verified it.',
+    }),
     description: 'Verifies a voucher of a service that you provide, once.',
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: VerifyVoucherInput, required: true, description: 'The code.' }) },
@@ -60,18 +75,12 @@ const CancelVerificationInput = builder.inputType('CancelVerificationInput', {
   fields: (t) => ({ voucherId: t.id({ required: true, description: 'Global id of a voucher of yours to verify.' }) }),
 });
 
-const CancelVerificationSuccess = builder.objectRef<VoucherChange>('CancelVerificationSuccess').implement({
-  description: 'The voucher can be used again.',
-  fields: (t) => ({
-    voucher: t.expose('voucher', { type: VoucherType, description: 'The voucher.' }),
-    order: t.expose('order', { type: OrderType, description: 'Its order now.' }),
-    replayed: t.exposeBoolean('replayed', { description: 'True if it was unused already: nothing has changed.' }),
-  }),
-});
-
 builder.mutationField('cancelVerification', (t) =>
   t.field({
-    type: CancelVerificationSuccess,
+    type: success('CancelVerificationSuccess', {
+      description: 'The voucher can be used again.',
+      replayed: 'True if it was unused already: nothing has changed.',
+    }),
     description: `Takes the verification of a voucher back, within ${VERIFICATION_CANCELLABLE_MINUTES} minutes of it.`,
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: CancelVerificationInput, required: true, description: 'The voucher.' }) },

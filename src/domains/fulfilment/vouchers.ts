@@ -1,9 +1,8 @@
-import DataLoader from 'dataloader';
 import type { Database, SqlTransaction } from '../../db/database.ts';
 import { KEY_TAKEN, readKeys, storeKeys } from '../../db/idempotent.ts';
+import { createLists } from '../../db/look-up.ts';
 import { brokeConstraint } from '../../db/sql-errors.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
-import { groupBy } from '../../kernel/group-by.ts';
 import { hashInput } from '../../kernel/idempotency.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { isMember, lockOrders, type OrderNews, type OrderRow } from '../orders/orders.api.ts';
@@ -25,7 +24,6 @@ export const VERIFICATION_CANCELLABLE_MINUTES = 60;
 const OPERATION = 'verifyVoucher';
 /** The second attempt finds what another call has stored under the same key. */
 const VERIFY_ATTEMPTS_MAX = 2;
-const ORDERS_PER_READ_MAX = 100;
 
 /** What becomes of a voucher. */
 export type VoucherChange = { voucher: VoucherRow; order: OrderRow; replayed: boolean };
@@ -34,27 +32,21 @@ type Presented = { actor: Actor; key: string; codeHash: string; inputHash: strin
 
 /** Vouchers: the buyer shows a code, the merchant verifies it once. */
 export class Vouchers {
-  readonly #byOrder: DataLoader<bigint, VoucherRow[]>;
+  /** The vouchers of an order; those of several that are asked for at once are one statement. */
+  readonly of: (orderId: bigint) => Promise<VoucherRow[]>;
 
   constructor(private readonly deps: { db: Database; news: OrderNews; codes: VoucherCodes }) {
-    this.#byOrder = new DataLoader(
-      async (orderIds) => {
-        const found = groupBy(await findVouchersOfOrders(deps.db.pool, orderIds), ({ orderId }) => orderId);
-        return orderIds.map((id) => found.get(id) ?? []);
-      },
-      { cache: false, maxBatchSize: ORDERS_PER_READ_MAX },
+    this.of = createLists(
+      (ids) => findVouchersOfOrders(deps.db.pool, ids),
+      ({ orderId }) => orderId,
     );
-  }
-
-  /** The vouchers of an order; those of several that are asked for at once are one statement. */
-  of(orderId: bigint): Promise<VoucherRow[]> {
-    return this.#byOrder.load(orderId);
   }
 
   /** The code of a voucher, for its buyer only; null for others, and when it was issued under another secret. */
   codeFor(actor: Actor | undefined, { id, buyerId, codeHash }: VoucherRow): string | null {
-    if (actor?.id !== buyerId || this.deps.codes.hashOf(id) !== codeHash) return null;
-    return this.deps.codes.codeOf(id);
+    if (actor?.id !== buyerId) return null;
+    const code = this.deps.codes.codeOf(id);
+    return hashCode(code) === codeHash ? code : null;
   }
 
   /**

@@ -146,7 +146,8 @@ export const DisputeType = builder.objectRef<DisputeRow>('Dispute').implement({
   }),
 });
 
-const OrderAddressType = builder.objectRef<OrderAddress>('OrderAddress').implement({
+/** Where an order goes. */
+export const OrderAddressType = builder.objectRef<OrderAddress>('OrderAddress').implement({
   description: 'Where an order goes: a copy of the address at the time of the purchase.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Who receives it.' }),

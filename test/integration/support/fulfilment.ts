@@ -25,10 +25,15 @@ export type Voucher = { id: string; state: string; code: string | null; verified
 export type FulfilledOrder = { state: string; shipments: Shipment[]; vouchers: Voucher[] };
 
 /** What the senders of shipments get. */
-export type ShipmentSuccess = { shipment: Shipment; order: { id: string; state: string }; replayed: boolean };
+export type ShipmentSuccess = {
+  shipment: Shipment;
+  orderState: string;
+  order: { id: string } | null;
+  replayed: boolean;
+};
 
 /** What those who verify vouchers get. */
-export type VoucherSuccess = { voucher: Voucher; order: { id: string; state: string }; replayed: boolean };
+export type VoucherSuccess = { voucher: Voucher; orderState: string; order: { id: string } | null; replayed: boolean };
 
 /** The mutations of shipments, by what they do. */
 const MUTATIONS = {

@@ -14,6 +14,7 @@ export async function insertMerchant(
   pool: Pool,
   { members = [], kind = 'BRAND', verified = true, promiseMinutes = 2_880 }: MerchantOptions = {},
 ): Promise<MerchantRows> {
+  if (kind === 'PLATFORM') return platform(pool, promiseMinutes);
   const handle = `m_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
   const merchantId = await insert(
     pool,
@@ -28,6 +29,20 @@ export async function insertMerchant(
   }
   const warehouseId = await insertWarehouse(pool, merchantId, promiseMinutes);
   return { id: globalId('Merchant', merchantId), merchantId, warehouseId };
+}
+
+/** The platform's shop, of which there is one, with a warehouse. */
+async function platform(pool: Pool, promiseMinutes: number): Promise<MerchantRows> {
+  await pool.query(
+    `INSERT INTO merchant (handle, name, kind, verified) VALUES ('platform_rows', 'Platform', 'PLATFORM', true) ON CONFLICT DO NOTHING`,
+  );
+  const { rows } = await pool.query<{ id: string }>(`SELECT id FROM merchant WHERE kind = 'PLATFORM'`);
+  const merchantId = rows[0]!.id;
+  return {
+    id: globalId('Merchant', merchantId),
+    merchantId,
+    warehouseId: await insertWarehouse(pool, merchantId, promiseMinutes),
+  };
 }
 
 /** What a merchant is. */

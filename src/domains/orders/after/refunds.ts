@@ -269,12 +269,11 @@ export class Refunds {
     return { ...given, orders: await lockOrders(sql, [order.id]) };
   }
 
-  /** What was only asked for goes on where it has come to meanwhile; who was waited for may not be any more. */
+  /** What was only asked for goes on where it has come to meanwhile; and if nothing is left to deliver, it is delivered. */
   async #stateAfter(sql: SqlTransaction, order: OrderRow, isAll: boolean): Promise<OrderState> {
     if (isAll) return 'REFUNDED';
-    if (order.state === 'COMPLETED') return order.state;
-    const progress = await this.deps.fulfilment.progress(sql, order.id);
-    return order.state === 'REFUND_REQUESTED' || progress === 'DELIVERED' ? progress : order.state;
+    const isOnItsWay = ['PAID', 'PREPARING', 'SHIPPED', 'REFUND_REQUESTED'].includes(order.state);
+    return isOnItsWay ? this.deps.fulfilment.progress(sql, order.id) : order.state;
   }
 
   /** Money leaves escrow, and stock comes back. */

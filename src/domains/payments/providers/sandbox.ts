@@ -50,7 +50,7 @@ const FIND = statement(
  * Whoever comes first decides how a key ends. Charges that queue up while others are written are one statement.
  */
 export function createSandboxProvider(db: Database): PaymentProvider {
-  const writer = new GroupCommit<Ending, { status: Charge['status']; isNew: boolean }>({
+  const writer = new GroupCommit<Ending, { entry: Entry; isNew: boolean }>({
     commit: (batch) => endAll(db, batch),
     batchMax: BATCH_MAX,
     queueMax: QUEUE_MAX,
@@ -67,12 +67,14 @@ export function createSandboxProvider(db: Database): PaymentProvider {
     charge: async (request) => {
       const { token, idempotencyKey } = request;
       if (token === UNREACHABLE) throw new ProviderUnavailableError('the sandbox was not reached');
-      const { status, isNew } = await end(request, ENDINGS[token] ?? 'DECLINED');
+      const { entry, isNew } = await end(request, ENDINGS[token] ?? 'DECLINED');
+      const isSame = entry.amount === request.amount.minorUnits && entry.currency === request.amount.currency;
+      assert(isSame, 'a key stands for one amount');
       if (isNew && LOST_ANSWERS.has(token)) throw new ProviderUnavailableError('the sandbox lost its answer');
-      return { status, chargeId: chargeIdOf(idempotencyKey) };
+      return { status: entry.status, chargeId: chargeIdOf(idempotencyKey) };
     },
     cancel: async (request) => ({
-      status: (await end(request, 'CANCELLED')).status,
+      status: (await end(request, 'CANCELLED')).entry.status,
       chargeId: chargeIdOf(request.idempotencyKey),
     }),
     refund: (request) => db.inTransaction((sql) => refund(sql, request)),
@@ -101,7 +103,7 @@ async function endAll(db: Database, batch: readonly Ending[]) {
   if (others.length > 0) for (const entry of await rows<Entry>(db.pool, FIND, [others])) entries.set(entry.key, entry);
   return batch.map((ending) => {
     const { idempotencyKey: key } = ending.request;
-    return { status: entries.get(key)!.status, isNew: isNew.has(key) && first.get(key) === ending };
+    return { entry: entries.get(key)!, isNew: isNew.has(key) && first.get(key) === ending };
   });
 }
 
