@@ -364,8 +364,8 @@ function chooseLines(
       return { path: `input.lines.${index}.lineId`, message: 'There is no such line.' };
     const most = left.get(lineId) ?? 0;
     if (quantity > most) return { path: `input.lines.${index}.quantity`, message: `At most ${most} of it are left.` };
-    return restock > quantity
-      ? { path: `input.lines.${index}.restock`, message: 'No more comes back than is refunded.' }
+    return restock < 0 || restock > quantity
+      ? { path: `input.lines.${index}.restock`, message: `Must be 0 to ${quantity}: so many of it are refunded.` }
       : [];
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
@@ -376,7 +376,10 @@ function chooseLines(
 function withRestock(asked: readonly RefundedLine[], restock: readonly WantedBack[]): RefundedLine[] {
   const issues = restock.flatMap(({ lineId, quantity }, index) => {
     const most = asked.find((line) => line.lineId === lineId)?.quantity ?? 0;
-    return quantity > most ? { path: `input.restock.${index}`, message: `At most ${most} of it are refunded.` } : [];
+    const isPossible = quantity >= 0 && quantity <= most;
+    return isPossible
+      ? []
+      : { path: `input.restock.${index}`, message: `Must be 0 to ${most}: so many of it are refunded.` };
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
   const units = new Map(restock.map(({ lineId, quantity }) => [lineId, quantity]));
