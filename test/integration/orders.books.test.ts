@@ -33,8 +33,8 @@ const DAMAGES: [string, string, string][] = [
   ['another amount charged', 'UPDATE checkout SET amount_minor = amount_minor + 1', 'the orders of a checkout cost'],
   ['another price of a line', 'UPDATE order_line SET unit_price_minor = 1', 'an order costs what its lines'],
   [
-    'a line that was not refunded',
-    'UPDATE order_line SET refunded_quantity = 0',
+    'a line of which less was refunded',
+    'UPDATE order_line SET refunded_quantity = 2',
     'an order has given back what its lines',
   ],
   ['a purchase that is still held', "UPDATE checkout SET state = 'HELD'", 'an order is where its checkout is'],
