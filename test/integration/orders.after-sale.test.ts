@@ -1,10 +1,10 @@
 /** After the sale: cancelling and giving money back, to the cent. */
 import { describe, expect } from 'vitest';
 import { expectBooksBalanced } from '../support/ledger.ts';
-import { signIn, succeed } from '../support/operations.ts';
+import { mutate, signIn, succeed } from '../support/operations.ts';
 import { afterSale, bought, openCounter, orderOf } from '../support/orders.ts';
 import { availableOf, makeProduct } from '../support/shop.ts';
-import { globalId, wrongIds } from './support/ids.ts';
+import { globalId, rowOf, wrongIds } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
 import { openOffer, stockOf } from './support/orders.ts';
 import { test } from './support/shared-server.ts';
@@ -246,6 +246,23 @@ describe('refunding without being asked', () => {
     const call = { lines: [{ lineId: lines[0]!.id, quantity: 1 }] };
     const { order } = succeed(await afterSale.refund(counter.shop.member, id, call));
     expect(order).toMatchObject({ state: 'DELIVERED', releaseAt: expect.any(String) });
+    await expectBooksBalanced(db.pool);
+  });
+
+  test('the part of an order that was furthest: the order does not go back', async ({ db, server, viewer }) => {
+    const counter = await openCounter(server, viewer, { kind: 'FOOD' });
+    const { member } = counter.shop;
+    const candle = await makeProduct(counter.shop);
+    const moreLines = [{ variantId: candle.variantId, expectedUnitPriceMinor: 2_500 }];
+    const { id, lines } = await bought(counter, { moreLines });
+    const { rows } = await db.pool.query<{ id: string }>(
+      "SELECT id FROM shipment WHERE order_id = $1 AND method = 'COURIER'",
+      [rowOf(id)],
+    );
+    succeed(await mutate(member.api, 'prepareShipment', { shipmentId: globalId('Shipment', rows[0]!.id) }));
+    const call = { lines: [{ lineId: lines[0]!.id, quantity: 1 }] };
+    const { order } = succeed(await afterSale.refund(member, id, call));
+    expect(order).toMatchObject({ state: 'PREPARING', refunded: { minorUnits: 2_500 } });
     await expectBooksBalanced(db.pool);
   });
 });

@@ -44,10 +44,11 @@ async function untilNewest(buyer: Actor, state: string): Promise<OrderNode> {
 }
 
 describe('a lost answer', () => {
-  test('the same key tells it: charged once, sold once', async ({ db, viewer }) => {
+  test('the same key tells it: charged once, sold once', async ({ db }) => {
     const quiet = await start(db.url);
     try {
-      const counter = await openCounter(quiet, through(quiet, viewer));
+      const viewer = await signIn(quiet);
+      const counter = await openCounter(quiet, viewer);
       const call = { paymentToken: 'tok_timeout', idempotencyKey: 'lost' };
       expect(await counter.buy(call)).toMatchObject({ __typename: 'PaymentPendingError', code: 'PAYMENT_PENDING' });
       const outcomes = await atOnce(10, () => counter.buy(call));
@@ -106,7 +107,7 @@ describe('a provider that cannot be reached', () => {
     await expectBooksBalanced(db.pool);
   });
 
-  test('nor asked how it ended: the stock stays held until it can tell', async ({ db, viewer }) => {
+  test('nor asked how it ended: the stock stays held until it can tell', async ({ db }) => {
     let reachable = false;
     let asked = 0;
     const down = async () => {
@@ -122,7 +123,7 @@ describe('a provider that cannot be reached', () => {
     };
     const server = await start(db.url, { ...SOON, holdMs: 1 }, provider);
     try {
-      const buyer = through(server, viewer);
+      const buyer = await signIn(server);
       const counter = await openCounter(server, buyer, { stock: 1 });
       expect((await counter.buy()).__typename).toBe('PaymentPendingError');
       await expect.poll(() => asked, { interval: 10, timeout: 10_000 }).toBeGreaterThan(0);
@@ -206,12 +207,11 @@ class LateProvider implements PaymentProvider {
 
 test('a charge that succeeds though its hold was given up is given back, and the stock is another’s', async ({
   db,
-  viewer,
 }) => {
   const provider = new LateProvider();
   const server = await start(db.url, SOON, provider);
   try {
-    const buyer = through(server, viewer);
+    const buyer = await signIn(server);
     const counter = await openCounter(server, buyer, { stock: 1 });
     const late = counter.buy();
     await provider.reached;
@@ -232,13 +232,13 @@ test('a charge that succeeds though its hold was given up is given back, and the
   }
 });
 
-test('a refund that the provider does not take is made again by the sweep, once', async ({ db, viewer }) => {
+test('a refund that the provider does not take is made again by the sweep, once', async ({ db }) => {
   const provider = new LateProvider();
   provider.release();
   provider.failures = 3;
   const server = await start(db.url, { refundSweepIntervalMs: 20 }, provider);
   try {
-    const buyer = through(server, viewer);
+    const buyer = await signIn(server);
     const counter = await openCounter(server, buyer);
     const { id } = await bought(counter);
     const { order } = succeed(await afterSale.cancel(buyer, id));

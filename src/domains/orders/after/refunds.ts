@@ -273,7 +273,10 @@ export class Refunds {
   async #stateAfter(sql: SqlTransaction, order: OrderRow, isAll: boolean): Promise<OrderState> {
     if (isAll) return 'REFUNDED';
     const isOnItsWay = ['PAID', 'PREPARING', 'SHIPPED', 'REFUND_REQUESTED'].includes(order.state);
-    return isOnItsWay ? this.deps.fulfilment.progress(sql, order.id) : order.state;
+    if (!isOnItsWay) return order.state;
+    // The part that was furthest may be the one that was refunded: the order does not go back for that.
+    const progress = await this.deps.fulfilment.progress(sql, order.id);
+    return ORDER_TRANSITIONS[order.state].includes(progress) ? progress : order.state;
   }
 
   /** Money leaves escrow, and stock comes back. */
