@@ -20,11 +20,14 @@ import { readResults, writeResults } from './report/results.ts';
 import { isReached, type Section } from './report/section.ts';
 import type { BenchContext, Scenario } from './scenario.ts';
 import { fanOut } from './scenarios/fan-out.ts';
+import { flashSale } from './scenarios/flash-sale.ts';
 import { gifts } from './scenarios/gifts.ts';
 import { graphqlGifts } from './scenarios/graphql-gifts.ts';
 import { growthFanOut } from './scenarios/growth-fan-out.ts';
 import { growthGifts } from './scenarios/growth-gifts.ts';
 import { memory } from './scenarios/memory.ts';
+import { productList } from './scenarios/product-list.ts';
+import { purchases } from './scenarios/purchases.ts';
 import { reads } from './scenarios/reads.ts';
 import { redis } from './scenarios/redis.ts';
 import { resume } from './scenarios/resume.ts';
@@ -40,6 +43,9 @@ const SCENARIOS: readonly Scenario[] = [
   resume,
   redis,
   reads,
+  purchases,
+  flashSale,
+  productList,
   growthGifts,
   growthFanOut,
 ];

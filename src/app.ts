@@ -3,6 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import { DemoShop } from './app/demo-shop.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -10,17 +11,29 @@ import { Addresses } from './domains/accounts/addresses.service.ts';
 import { createTokens, type TokenKeys } from './domains/accounts/tokens.ts';
 import { Catalog } from './domains/catalog/catalog.service.ts';
 import { Creators } from './domains/creators/creators.service.ts';
+import { Fulfilment, type FulfilmentOptions } from './domains/fulfilment/fulfilment.service.ts';
+import { createPartnerWebhook } from './domains/fulfilment/partners/partner-webhook.ts';
+import { createSandboxPartner } from './domains/fulfilment/partners/sandbox-partner.ts';
 import { Gifts, type GiftsOptions } from './domains/gifts/gifts.service.ts';
-import { Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
-import type { PaymentProvider } from './domains/payments/providers/provider.ts';
+import { Offers, type OffersOptions } from './domains/offers/offers.service.ts';
+import { CHECKOUT } from './domains/orders/buy/buy-now.ts';
+import { OrderUpdates } from './domains/orders/order-updates.ts';
+import type { OrderNews } from './domains/orders/orders.api.ts';
+import { Orders, type OrdersOptions } from './domains/orders/orders.service.ts';
+import type { ChargeOwner, PaymentProvider } from './domains/payments/payments.api.ts';
+import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payments/payments.service.ts';
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
+import type { StripeProvider } from './domains/payments/providers/stripe.ts';
+import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import { Streams } from './domains/streams/streams.service.ts';
+import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { maskError } from './graphql/errors.ts';
 import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
+import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { createOperations } from './graphql/operations.ts';
@@ -32,7 +45,10 @@ import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
-import { createHttpServer } from './server.ts';
+import { createHttpServer, type Webhook } from './server.ts';
+
+/** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
+const PROVIDER_DRAIN_MS_MAX = 3_000;
 
 /** What tests and benchmarks replace: limits, windows and the payment provider; nothing else is ever faked. */
 export type AppOverrides = {
@@ -42,8 +58,13 @@ export type AppOverrides = {
   gifts?: GiftsOptions;
   chat?: ChatOptions;
   payments?: PaymentsOptions;
+  offers?: OffersOptions;
+  orders?: OrdersOptions;
+  fulfilment?: FulfilmentOptions;
   paymentProvider?: PaymentProvider;
+  stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
+  trends?: TrendsOptions;
 };
 
 /** A running Hadiya. */
@@ -70,30 +91,8 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const db = connectDatabase(deps.databaseUrl, log);
-  const bus = await createBus(config.redisUrl, db, log);
-  const live = createLive({ db, bus, log }, overrides.hub);
-  const wallets = createWallets({ db, bus, log });
-  const tokens = createTokens(await tokenKeys(config), log);
-  const accounts = createAccounts({ db, tokens, wallets });
-  const provider = overrides.paymentProvider ?? createSandboxProvider(db);
-  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
-  const streams = new Streams(
-    { db, live, wallets, log },
-    { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
-  );
-  const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
-  const services: Services = {
-    db,
-    accounts,
-    addresses: new Addresses(db),
-    wallets,
-    payments,
-    creators: new Creators(db, live.changes),
-    streams,
-    gifts,
-    catalog: new Catalog({ db, changes: live.changes }),
-  };
+  const { live, services, webhooks, start, endCalls, close } = await createDomains(config, deps);
+  const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
   const graphiql = createGraphiQLPage(services, demo);
@@ -121,30 +120,123 @@ export async function createApp(
     log,
     isAllowedOrigin,
     isReady: () => answers(db.pool),
-    webhooks: new Map(),
+    webhooks,
   });
 
   await seedCatalogue(db);
   if (demo) await seedDemo(services);
+  const demoShop = demo && config.simulate ? new DemoShop({ services, log }) : undefined;
+  await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
   return {
     services,
     live,
     fanOut,
     listen: async () => {
-      payments.start();
-      gifts.start();
+      start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
+      // One that hangs would keep the drain waiting, and its callers without an answer.
+      const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
       await server.close();
-      await Promise.all([gifts.close(), payments.close(), streams.close(), wallets.close()]);
-      await live.close();
-      await db.close();
+      clearTimeout(late);
+      await demoShop?.close();
+      await close();
     },
     welcome: (url) => welcome(url, example),
     onSql: db.onSql,
   };
+}
+
+/** All domains, put together: the services, and what begins and ends with the server. */
+type Domains = {
+  live: Live;
+  services: Services;
+  webhooks: ReadonlyMap<string, Webhook>;
+  /** Starts what is done again and again. */
+  start: () => void;
+  /** Ends calls to the payment provider: what they leave open is finished after the next start. */
+  endCalls: () => void;
+  /** Ends it, commits what is queued, and closes every connection. No request may be under way. */
+  close: () => Promise<void>;
+};
+
+async function createDomains(
+  config: Config,
+  deps: { log: Logger; databaseUrl: string; overrides?: AppOverrides },
+): Promise<Domains> {
+  const { log, overrides = {} } = deps;
+  const db = connectDatabase(deps.databaseUrl, log);
+  const bus = await createBus(config.redisUrl, db, log);
+  const live = createLive({ db, bus, log }, overrides.hub);
+  const wallets = createWallets({ db, bus, log });
+  const tokens = createTokens(await tokenKeys(config), log);
+  const accounts = createAccounts({ db, tokens, wallets });
+  const stripe = await createStripe(config, { db, log }, overrides.stripe);
+  const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
+  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
+  /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
+  const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
+  const streams = new Streams(
+    { db, live, wallets, log },
+    { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
+  );
+  const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
+  const updates = new OrderUpdates({ db, bus, log });
+  const fulfilment = await createFulfilment(config, { db, news: updates, log }, overrides.fulfilment);
+  const offers = new Offers({ db, live, log }, overrides.offers);
+  const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
+  chargeOwners.set(CHECKOUT, orders.chargeOwner());
+  const trends = new Trends({ db, live, log }, overrides.trends);
+  const services: Services = {
+    db,
+    accounts,
+    addresses: new Addresses(db),
+    wallets,
+    payments,
+    creators: new Creators(db, live.changes),
+    streams,
+    gifts,
+    catalog: new Catalog({ db, changes: live.changes }),
+    fulfilment,
+    offers,
+    orders,
+    trends,
+  };
+  return {
+    live,
+    services,
+    webhooks: new Map([
+      ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)] as const] : []),
+      [
+        '/webhooks/partners/*',
+        createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
+      ],
+    ]),
+    start: () => {
+      for (const domain of [payments, gifts, offers, orders, fulfilment, trends]) domain.start();
+    },
+    endCalls: () => void provider.close?.(),
+    close: async () => {
+      await Promise.all([orders.close(), fulfilment.close()]);
+      await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
+      await Promise.all([trends.close(), updates.close(), wallets.close()]);
+      await live.close();
+      await db.close();
+    },
+  };
+}
+
+/** Voucher codes follow from a secret that outlives restarts. Only a demo has a sandbox that moves what partners send. */
+async function createFulfilment(
+  config: Config,
+  deps: { db: Database; news: OrderNews; log: Logger },
+  options: FulfilmentOptions = {},
+): Promise<Fulfilment> {
+  const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret'));
+  const partner = config.auth.mode === 'demo' ? createSandboxPartner(options.sandbox) : undefined;
+  return new Fulfilment({ ...deps, voucherSecret, partner }, options);
 }
 
 /** The client library of Redis is loaded only where there is a Redis: it is a tenth of the start. */
@@ -159,12 +251,33 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
   }
 }
 
+/** Stripe, where its secrets are set. Its package, too, is loaded only then. */
+async function createStripe(config: Config, deps: { db: Database; log: Logger }, options?: StripeClientOptions) {
+  if (!config.stripe) return undefined;
+  const { secretKey, webhookSecret } = config.stripe;
+  const [{ StripeProvider }, { createStripeWebhook }] = await Promise.all([
+    import('./domains/payments/providers/stripe.ts'),
+    import('./domains/payments/providers/stripe-webhook.ts'),
+  ]);
+  const provider: StripeProvider = new StripeProvider(deps, secretKey, options);
+  return {
+    provider,
+    webhook: (owners: ReadonlyMap<string, ChargeOwner>) =>
+      createStripeWebhook({ ...deps, stripe: provider, webhookSecret, owners }),
+  };
+}
+
 /** In demo mode the server signs tokens itself, with a secret that outlives restarts. */
 async function tokenKeys(config: Config): Promise<TokenKeys> {
   if (config.auth.mode === 'secret') return { secret: config.auth.secret };
   if (config.auth.mode === 'jwks') return { jwksUrl: config.auth.url };
-  const file = join(config.dataDir, 'demo-token-secret');
-  await mkdir(config.dataDir, { recursive: true });
+  return { secret: await keptSecret(config.dataDir, 'demo-token-secret') };
+}
+
+/** A secret in a file of the data directory, made when it is not there. */
+async function keptSecret(dataDir: string, name: string): Promise<string> {
+  const file = join(dataDir, name);
+  await mkdir(dataDir, { recursive: true });
   // Written aside and linked: of two servers that start at once one wins, and both read the whole of the same.
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
@@ -172,7 +285,7 @@ async function tokenKeys(config: Config): Promise<TokenKeys> {
     if (error.code !== 'EEXIST') throw error;
   });
   await unlink(draft);
-  return { secret: await readFile(file, 'utf8') };
+  return readFile(file, 'utf8');
 }
 
 /** Browsers may come from our own pages, and in demo mode from any port of this machine (a front-end's dev server). */

@@ -11,6 +11,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** How tokens are checked. `demo`: Hadiya issues them itself, to anybody. */
 export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } | { mode: 'jwks'; url: string };
 
+/** The account at Stripe that charges, and the secret that it signs webhooks with. */
+export type StripeConfig = { secretKey: string; webhookSecret: string };
+
 /** Everything that the environment decides. */
 export type Config = {
   /** 0 stands for any free port. */
@@ -23,6 +26,10 @@ export type Config = {
   /** Absolute. Home of the embedded Postgres. */
   dataDir: string;
   auth: AuthConfig;
+  /** What voucher codes follow from, the same on all servers. Undefined: a file in `dataDir`, made once. */
+  voucherSecret: string | undefined;
+  /** Undefined: payments are those of the sandbox. */
+  stripe: StripeConfig | undefined;
   /** Whether simulated viewers keep the demo streams alive. */
   simulate: boolean;
   /** How subscriptions are delivered. */
@@ -43,7 +50,8 @@ export class ConfigError extends StartError {
 
 const PORT_DEFAULT = 4000;
 const PORT_MAX = 65_535;
-const JWT_SECRET_CHARS_MIN = 32;
+const SECRET_CHARS_MIN = 32;
+const STRIPE_NAMES = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET'] as const;
 const SHOWN_CHARS_MAX = 40;
 const FLUSH_WINDOW_MS_DEFAULT = 20;
 /** A viewer sees an event later by the window at the most. */
@@ -72,6 +80,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
+    voucherSecret: readSecret(reader, 'VOUCHER_SECRET'),
+    stripe: readStripe(reader),
     simulate: readSwitch(reader, 'SIMULATE') ?? demo,
     fanOut: {
       shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
@@ -100,7 +110,7 @@ function readHost(reader: Reader): string | undefined {
 }
 
 function readAuth(reader: Reader): AuthConfig {
-  const secret = reader.get('JWT_SECRET');
+  const secret = readSecret(reader, 'JWT_SECRET');
   const url = readUrl(reader, 'JWKS_URL', ['https', 'http'], 'https://id.example.com/.well-known/jwks.json');
   if (url?.parsed.protocol === 'http:' && !isLocal(url.parsed.hostname)) {
     reader.problem('JWKS_URL is plain http: use https (http is for localhost only)');
@@ -108,13 +118,38 @@ function readAuth(reader: Reader): AuthConfig {
   if (secret !== undefined && reader.get('JWKS_URL') !== undefined) {
     reader.problem('JWT_SECRET and JWKS_URL are both set: keep the one that your identity provider signs with');
   }
-  if (secret !== undefined) {
-    if (secret.length < JWT_SECRET_CHARS_MIN) {
-      reader.problem(`JWT_SECRET is too short: set at least ${JWT_SECRET_CHARS_MIN} random characters`);
-    }
-    return { mode: 'secret', secret };
-  }
+  if (secret !== undefined) return { mode: 'secret', secret };
   return url === undefined ? { mode: 'demo' } : { mode: 'jwks', url: url.text };
+}
+
+function readSecret(reader: Reader, name: string): string | undefined {
+  const secret = reader.get(name);
+  if (secret !== undefined && secret.length < SECRET_CHARS_MIN) {
+    reader.problem(`${name} is too short: set at least ${SECRET_CHARS_MIN} random characters`);
+  }
+  return secret;
+}
+
+function readStripe(reader: Reader): StripeConfig | undefined {
+  const secretKey = reader.get('STRIPE_SECRET_KEY');
+  const webhookSecret = reader.get('STRIPE_WEBHOOK_SECRET');
+  if (secretKey === undefined && webhookSecret === undefined) return undefined;
+  if (secretKey === undefined || webhookSecret === undefined) {
+    const [set, missing] = secretKey === undefined ? STRIPE_NAMES.toReversed() : STRIPE_NAMES;
+    reader.problem(`${set} is set without ${missing}: set both, or neither to use the sandbox`);
+    return undefined;
+  }
+  if (!/^(sk|rk)_(test|live)_[A-Za-z0-9_]+$/.test(secretKey)) {
+    reader.problem(
+      'STRIPE_SECRET_KEY is not a secret key: copy the one that begins with sk_ or rk_ from your dashboard',
+    );
+  }
+  if (!/^whsec_[A-Za-z0-9_+/=]+$/.test(webhookSecret)) {
+    reader.problem(
+      'STRIPE_WEBHOOK_SECRET is not a signing secret: copy the one that begins with whsec_ from the endpoint at Stripe',
+    );
+  }
+  return { secretKey, webhookSecret };
 }
 
 function readDatabaseUrl(reader: Reader): string | undefined {

@@ -20,14 +20,14 @@ export type HttpServer = {
   close: () => Promise<void>;
 };
 
-/** What a webhook gets: its headers, and its body as it came, for signatures to be checked against. */
-export type WebhookRequest = { headers: IncomingMessage['headers']; body: Buffer };
+/** What a webhook gets: its path and headers, and its body as it came, for signatures to be checked against. */
+export type WebhookRequest = { headers: IncomingMessage['headers']; body: Buffer; path: string };
 
 /** Handles the POSTs of one webhook; the sender tries again unless the status is 2xx. */
 export type Webhook = (request: WebhookRequest) => Promise<{ status: number; body: unknown }>;
 
 type Deps = {
-  /** By path, such as "/webhooks/stripe". */
+  /** By path, such as "/webhooks/stripe"; one that ends in "/*" takes any last part. */
   webhooks: ReadonlyMap<string, Webhook>;
   yoga: GraphQLServer;
   isEventStream: (res: ServerResponse) => boolean;
@@ -92,12 +92,12 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
     const ready = await deps.isReady();
     return respond(res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' });
   }
-  const webhook = deps.webhooks.get(path!);
+  const webhook = deps.webhooks.get(path!) ?? deps.webhooks.get(path!.replace(/[^/]+$/, '*'));
   if (webhook) {
     if (req.method !== 'POST') return respond(res, 405, { errors: [{ message: 'Send a POST.' }] });
     const body = await readBody(req, WEBHOOK_BODY_SIZE_MAX);
     if (!body) return respond(res, 413, { errors: [{ message: 'The body is too large.' }] });
-    const answer = await webhook({ headers: req.headers, body });
+    const answer = await webhook({ headers: req.headers, body, path: path! });
     return respond(res, answer.status, answer.body);
   }
   if (path === '/') {

@@ -1,19 +1,9 @@
-import pg from 'pg';
+import { BOOKS, checkRules, type Rules, withClient } from '../lib/books.ts';
 import type { Acknowledged } from './workload.ts';
 
-/** Each query finds the rows that break one rule; a rule holds when it finds none. */
-const RULES: Readonly<Record<string, string>> = {
-  'a balance is what came in less what went out': `
-    SELECT a.id, a.balance, coalesce(t.total, 0) FROM ledger_account a LEFT JOIN (
-        SELECT id, sum(amount) AS total FROM (
-          SELECT credit_account_id AS id, amount FROM transfer UNION ALL SELECT debit_account_id, -amount FROM transfer
-        ) leg GROUP BY id
-      ) t USING (id) WHERE a.balance <> coalesce(t.total, 0)`,
-  'all balances of a unit sum to zero': 'SELECT unit FROM ledger_account GROUP BY unit HAVING sum(balance) <> 0',
+const RULES: Rules = {
+  ...BOOKS,
   'no wallet is below zero': "SELECT id, balance FROM ledger_account WHERE balance < 0 AND kind <> 'ISSUANCE'",
-  'the log counts from 1 without gaps to its head': `
-    SELECT l.stream_id FROM live_log l JOIN live_event e USING (stream_id) GROUP BY l.stream_id, l.last_seq
-    HAVING count(*) <> l.last_seq OR max(e.seq) <> l.last_seq OR min(e.seq) <> 1`,
   'every gift has its event, every gift event its gift': `
     SELECT g.id, e.seq FROM gift_sent g FULL JOIN (SELECT * FROM live_event WHERE type = 'GIFT_SENT') e
       ON e.stream_id = g.stream_id AND e.seq = g.seq WHERE (e.payload->>'coins')::bigint IS DISTINCT FROM g.coins`,
@@ -45,13 +35,8 @@ const RULES: Readonly<Record<string, string>> = {
  * @throws when they do not
  */
 export async function checkRound(databaseUrl: string, acknowledged: readonly Acknowledged[]): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    for (const [rule, text] of Object.entries(RULES)) {
-      const { rows } = await client.query(`${text} LIMIT 5`);
-      if (rows.length > 0) throw new Error(`Broken after the round: ${rule}: ${JSON.stringify(rows)}`);
-    }
+  await withClient(databaseUrl, async (client) => {
+    await checkRules(client, RULES);
     const { rows } = await client.query<{ sent: string; known: string }>(
       `SELECT (SELECT count(*) FROM gift_sent) AS sent,
               (SELECT count(*) FROM gift_sent g JOIN unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[])
@@ -69,7 +54,5 @@ export async function checkRound(databaseUrl: string, acknowledged: readonly Ack
     if (Number(sent) !== acknowledged.length || Number(known) !== acknowledged.length) {
       throw new Error(`${acknowledged.length} gifts were acknowledged, ${sent} are stored, ${known} of them the same`);
     }
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -6,8 +6,8 @@ import { serveCommands } from '../lib/commands.ts';
 import { below, createRandom } from '../lib/random.ts';
 import { quantile } from '../lib/stats.ts';
 import { type Acknowledged, type GifterCommands, type GiftersOptions, SEND_GIFT_DOCUMENT } from './gifters.api.ts';
+import { openGraphQLSocket } from './graphql-socket.ts';
 import { ClientConnection } from './http.ts';
-import { ClientSocket } from './socket.ts';
 
 const QUANTITY_MAX = 3;
 const SEED = 20_261_122;
@@ -84,7 +84,7 @@ function openHttp({ url, gifters, inFlight }: GiftersOptions): { slots: Slot[]; 
 
 async function openSockets(options: GiftersOptions): Promise<{ slots: Slot[]; close: () => void }> {
   const url = new URL(options.url);
-  const opened = await Promise.all(options.gifters.map(({ token }) => openSocket(url, token)));
+  const opened = await Promise.all(options.gifters.map(({ token }) => openGraphQLSocket<Response>(url, token)));
   return {
     slots: options.gifters.flatMap(({ viewerId }, index) =>
       Array.from({ length: options.inFlight }, () => ({ viewerId, send: opened[index]!.send })),
@@ -93,40 +93,6 @@ async function openSockets(options: GiftersOptions): Promise<{ slots: Slot[]; cl
       for (const { close } of opened) close();
     },
   };
-}
-
-type Message = { type: string; id?: string; payload?: Response };
-type OpenSocket = { send: Send; close: () => void };
-
-/** Resolves when the server has taken the token. */
-function openSocket(url: URL, token: string): Promise<OpenSocket> {
-  return new Promise((resolve, reject) => {
-    const waiting = new Map<string, { resolve: (response: Response) => void; reject: (error: Error) => void }>();
-    let lastId = 0;
-    const socket = new ClientSocket(url, {
-      open: () => socket.send({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }),
-      close: (code) => {
-        const error = new Error(`the server closed a socket with ${code}`);
-        reject(error);
-        for (const call of waiting.values()) call.reject(error);
-      },
-      frame: (_opcode, bytes, start, end) => {
-        const { type, id, payload } = JSON.parse(bytes.toString('utf8', start, end)) as Message;
-        if (type === 'connection_ack') resolve({ send, close: () => socket.destroy() });
-        const call = waiting.get(id ?? '');
-        if (!call || type === 'complete') return;
-        waiting.delete(id!);
-        if (type === 'next') call.resolve(payload!);
-        else call.reject(new Error(`a gift was answered ${type} ${JSON.stringify(payload)}`));
-      },
-    });
-    const send: Send = (operation) =>
-      new Promise((answered, failed) => {
-        const id = String(++lastId);
-        waiting.set(id, { resolve: answered, reject: failed });
-        socket.send({ id, type: 'subscribe', payload: operation });
-      });
-  });
 }
 
 serveCommands({ run } satisfies GifterCommands);

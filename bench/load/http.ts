@@ -8,25 +8,38 @@ export class ClientConnection {
   readonly #url: URL;
   #received = '';
   #waiting: { resolve: (body: string) => void; reject: (error: Error) => void } | undefined;
+  readonly #head: string;
+  /** Resolves when the server has accepted the connection. */
+  readonly connected: Promise<void>;
 
-  constructor(url: string, token: string) {
+  constructor(
+    url: string,
+    private readonly token: string,
+  ) {
     this.#url = new URL(url);
     this.#socket = connect({ host: this.#url.hostname, port: Number(this.#url.port), noDelay: true });
     this.#socket.setEncoding('utf8').on('data', (text: string) => this.#read(text));
-    this.#socket.on('error', (error) => this.#waiting?.reject(error));
+    this.connected = new Promise((resolve, reject) => {
+      this.#socket.once('connect', resolve);
+      this.#socket.on('error', (error) => {
+        reject(error);
+        this.#waiting?.reject(error);
+      });
+    });
+    this.connected.catch(() => undefined); // not everybody waits for it
     this.#socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
     this.#head =
       `POST /graphql HTTP/1.1\r\nhost: ${this.#url.host}\r\ncontent-type: application/json\r\naccept: application/json\r\n` +
-      `authorization: Bearer ${token}\r\ncontent-length: `;
+      'authorization: Bearer ';
   }
 
-  readonly #head: string;
-
-  /** Posts JSON and resolves with the body of the answer. */
-  post(body: string): Promise<string> {
+  /** Posts JSON and resolves with the body of the answer, by default with the connection's token. */
+  post(body: string, token: string = this.token): Promise<string> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) throw new Error('the connection is closed');
       this.#waiting = { resolve, reject };
-      this.#socket.write(`${this.#head}${Buffer.byteLength(body)}${HEADERS_END}${body}`);
+      const length = Buffer.byteLength(body);
+      this.#socket.write(`${this.#head}${token}\r\ncontent-length: ${length}${HEADERS_END}${body}`);
     });
   }
 

@@ -3,6 +3,8 @@ export type LoadOptions = {
   url: string;
   /** The body of the POST, JSON. */
   body: string;
+  /** Of who asks; nobody without it. */
+  token?: string | undefined;
   connections: number;
   durationMs: number;
 };

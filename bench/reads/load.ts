@@ -4,12 +4,13 @@ import { serveCommands } from '../lib/commands.ts';
 import { quantile } from '../lib/stats.ts';
 import type { LoadCommands, LoadOptions, LoadReport } from './load.api.ts';
 
-async function run({ url, body, connections, durationMs }: LoadOptions): Promise<LoadReport> {
+async function run({ url, body, token, connections, durationMs }: LoadOptions): Promise<LoadReport> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json',
     'content-length': Buffer.byteLength(body),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   const send = () =>
     new Promise<void>((resolve, reject) => {

@@ -17,10 +17,17 @@ export function requestOf(page: ReadsPage, variant: VariantName): PageRequest {
 }
 
 /** Sends one request. */
-export async function ask(url: string, { query, variables }: Omit<PageRequest, 'shown'>): Promise<unknown> {
+export async function ask(
+  url: string,
+  { query, variables }: Omit<PageRequest, 'shown'>,
+  token?: string,
+): Promise<unknown> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
@@ -48,17 +55,18 @@ export async function checkPage(page: ReadsPage, servers: ReadonlyMap<VariantNam
 
 /** Loads a server with the requests for one page. Nothing else may use that Postgres meanwhile. */
 export async function measurePage(
-  server: ReadsServer,
-  request: PageRequest,
-  deps: { load: Child<LoadCommands>; postgresCpuMs: ReadPostgresCpu; durationMs: number },
+  server: Pick<ReadsServer, 'pid' | 'ready'>,
+  request: Omit<PageRequest, 'shown'>,
+  deps: { load: Child<LoadCommands>; postgresCpuMs: ReadPostgresCpu; durationMs: number; token?: string },
 ): Promise<Cost> {
-  const { load, postgresCpuMs, durationMs } = deps;
+  const { load, postgresCpuMs, durationMs, token } = deps;
   const { query, variables } = request;
   const used = () => ({ server: processCpuMs(server.pid), postgres: postgresCpuMs() });
   const before = used();
   const { requests, p99Ms } = await load.call('run', {
     url: server.ready.url,
     body: JSON.stringify({ query, variables }),
+    token,
     connections: CONNECTIONS,
     durationMs,
   });

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type pg from 'pg';
+import { groupBy } from '../kernel/group-by.ts';
 import { type Queryable, rows, type Statement, statement } from './database.ts';
 
 /** The statements that look rows up by a key: one of them, or several at once. */
@@ -38,6 +39,24 @@ export function createLookUp<Key extends bigint | string, Row>(
     async (keys) => {
       const found = new Map((await read(keys)).map((row) => [keyOf(row), row]));
       return keys.map((key) => found.get(key) ?? null);
+    },
+    { cache: false, maxBatchSize: LOOK_UPS_PER_READ_MAX },
+  );
+  return (key) => loader.load(key);
+}
+
+/**
+ * A look-up of lists of rows; those asked for at once are read together. Nothing is kept.
+ * @param read the rows of these keys that there are, each list in its order
+ */
+export function createLists<Key extends bigint | string, Row>(
+  read: (keys: readonly Key[]) => Promise<Row[]>,
+  keyOf: (row: Row) => Key,
+): (key: Key) => Promise<Row[]> {
+  const loader = new DataLoader<Key, Row[]>(
+    async (keys) => {
+      const found = groupBy(await read(keys), keyOf);
+      return keys.map((key) => found.get(key) ?? []);
     },
     { cache: false, maxBatchSize: LOOK_UPS_PER_READ_MAX },
   );

@@ -10,6 +10,11 @@ export function isWriteConflict(error: unknown): boolean {
   return isPostgresError(error) && (error.code === '40001' || error.code === '40P01');
 }
 
+/** Whether the statement waited for a lock longer than its transaction's `lock_timeout` allows. */
+export function isLockTimeout(error: unknown): boolean {
+  return isPostgresError(error) && error.code === '55P03';
+}
+
 /** Whether the named constraint (CHECK, unique index or foreign key) refused the statement. */
 export function brokeConstraint(error: unknown, constraint: string): boolean {
   return isPostgresError(error) && error.constraint === constraint;

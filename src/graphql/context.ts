@@ -4,9 +4,13 @@ import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
 import type { Addresses } from '../domains/accounts/addresses.service.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
+import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Offers } from '../domains/offers/offers.service.ts';
+import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
+import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import { NotSignedInError, type TokenProblem } from '../kernel/errors.ts';
 
@@ -21,6 +25,10 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   catalog: Catalog;
+  trends: Trends;
+  fulfilment: Fulfilment;
+  offers: Offers;
+  orders: Orders;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -4,17 +4,28 @@ import { toGlobalId } from './global-id.ts';
 /** Who the examples are signed in as, and whose stream they watch. */
 export const EXAMPLE_VIEWER = 'layla';
 export const EXAMPLE_CREATOR = 'pinkydoll';
+/** In whose stream the examples buy. */
+export const EXAMPLE_SHOP = 'souq';
 
 /** What the demo's examples are filled with, so that they run as they stand. */
-export type DemoExample = { token: string; streamId: string; giftId: string; packId: string };
+export type DemoExample = { token: string; streamId: string; giftId: string; packId: string; purchase: DemoPurchase };
+
+/** Something to buy: the offer of the moment or, without one, a product at its usual price. */
+export type DemoPurchase = {
+  what: { field: 'offerId' | 'variantId'; id: string };
+  shopStreamId: string;
+  addressId: string;
+  unitPriceMinor: bigint | number;
+};
 
 /** Signs in the example viewer and finds the newest stream of the example creator, the cheapest gift and the smallest pack. */
-export async function findDemoExample({ accounts, db, gifts, payments }: Services): Promise<DemoExample> {
+export async function findDemoExample(services: Services): Promise<DemoExample> {
+  const { accounts, db, gifts, payments } = services;
   const creator = await db.prisma.creator.findFirst({
     where: { viewer: { handle: EXAMPLE_CREATOR } },
     select: { streams: { orderBy: { id: 'desc' }, take: 1, select: { id: true } } },
   });
-  const [[gift], [pack], { token }] = await Promise.all([
+  const [[gift], [pack], { token, viewer }] = await Promise.all([
     gifts.list(),
     payments.coinPacks(),
     accounts.signIn(EXAMPLE_VIEWER),
@@ -24,7 +35,29 @@ export async function findDemoExample({ accounts, db, gifts, payments }: Service
     streamId: toGlobalId('LiveStream', creator?.streams[0]?.id ?? 0n),
     giftId: toGlobalId('Gift', gift?.id ?? 0n),
     packId: toGlobalId('CoinPack', pack?.id ?? 0n),
+    purchase: await findPurchase(services, viewer.id),
   };
+}
+
+async function findPurchase(services: Services, buyerId: bigint): Promise<DemoPurchase> {
+  const { addresses, catalog, creators, offers } = services;
+  const shop = await creators.findByHandle(EXAMPLE_SHOP);
+  const [address] = await addresses.of(buyerId);
+  const place = {
+    shopStreamId: toGlobalId('LiveStream', shop?.onAir?.id ?? 0n),
+    addressId: toGlobalId('Address', address?.id ?? 0n),
+  };
+  const [offer] = shop?.onAir ? await offers.openOf(shop.onAir.id) : [];
+  if (offer) {
+    const { id, unitPriceMinor } = offer;
+    return { ...place, what: { field: 'offerId', id: toGlobalId('Offer', id) }, unitPriceMinor };
+  }
+  const filter = { creatorId: shop?.id ?? 0n, kind: 'PHYSICAL' as const, inStock: true };
+  const [product] = await catalog.page('OLDEST', filter, { backwards: false, from: undefined, limit: 1 });
+  const variants = product ? await catalog.variantsOf(product.id) : [];
+  const variant = variants.find(({ available }) => available > 0);
+  const what = { field: 'variantId' as const, id: toGlobalId('ProductVariant', variant?.id ?? 0n) };
+  return { ...place, what, unitPriceMinor: variant?.priceMinor ?? 0n };
 }
 
 /** What to tell whoever has started the server. */
@@ -46,7 +79,8 @@ ${curl(url, subscription, ['accept: text/event-stream'])}
 
 ${curl(url, mutation, [`authorization: Bearer ${example.token}`])}
 
-  GraphiQL has the same as tabs, signed in: open it in two windows, "Watch" in one and "SendGift" in the other.
+  GraphiQL has the same as tabs, signed in: open it in two windows, "Watch" in one and "SendGift" in the other; "BuyNow" buys
+  from ${EXAMPLE_SHOP}’s live offer.
   Ctrl-C stops Hadiya and its database; the data stays.
 `;
 }

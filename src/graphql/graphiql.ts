@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import type { Services } from './context.ts';
-import { type DemoExample, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
+import { type DemoExample, type DemoPurchase, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
 
 /** Makes the options of the GraphiQL page for a request. */
 export type GraphiQLPage = (request: Request) => Promise<GraphiQLOptions>;
@@ -33,9 +33,18 @@ export async function renderGraphiQLPage(options: GraphiQLOptions): Promise<stri
 }
 
 /** Values stand in the documents: GraphiQL drops the variables of default tabs. */
-function exampleTabs({ streamId, giftId, packId }: DemoExample): NonNullable<GraphiQLOptions['defaultTabs']> {
+function exampleTabs({ streamId, giftId, packId, purchase }: DemoExample): NonNullable<GraphiQLOptions['defaultTabs']> {
   const key = () => `graphiql-${randomUUID().slice(0, 8)}`;
-  const documents = [watch(streamId), sendGift(streamId, giftId, key()), buyCoins(packId, key()), WALLET, BROWSE];
+  const documents = [
+    watch(streamId),
+    sendGift(streamId, giftId, key()),
+    buyCoins(packId, key()),
+    WALLET,
+    watchShop(purchase),
+    buyNow(purchase, key()),
+    ORDERS,
+    BROWSE,
+  ];
   return documents.map((query) => ({ query }));
 }
 
@@ -120,7 +129,96 @@ subscription Wallet {
 }
 `;
 
-const BROWSE = `# 5. What there is.
+const watchShop = ({ shopStreamId }: DemoPurchase) => `# 5. The feed of a shopping stream. Press play; then,
+#    in another window, buy from the next tab.
+subscription WatchShop {
+  liveEvents(streamId: "${shopStreamId}", after: "") {
+    cursor
+    node {
+      __typename
+      seq
+      ... on ProductPinned { product { title merchant { name verified } } }
+      ... on OfferStarted {
+        offer {
+          id
+          product { title }
+          unitPrice { amount currency }
+          remaining
+          endsAt
+          trust {
+            sellerVerified
+            escrow
+            deliveryPromiseDays
+            lowestPriceLast30Days { amount currency }
+          }
+        }
+      }
+      ... on OfferStockChanged { offerId remaining }
+      ... on ProductPurchased { buyer { handle } product { title } quantity }
+      ... on OfferEnded { offerId reason }
+    }
+  }
+}
+`;
+
+const buyNow = (
+  { what, shopStreamId, addressId, unitPriceMinor }: DemoPurchase,
+  key: string,
+) => `# 6. A purchase in one call: price lock, stock, payment, order.
+#    Play it twice: one key is one purchase (replayed: true).
+#    Other tokens: tok_declined, tok_timeout.
+mutation BuyNow {
+  buyNow(input: {
+    ${what.field}: "${what.id}"
+    streamId: "${shopStreamId}"
+    quantity: 1
+    expectedUnitPriceMinor: ${unitPriceMinor}
+    paymentToken: "tok_ok"
+    addressId: "${addressId}"
+    showBuyer: true
+    idempotencyKey: "${key}"
+  }) {
+    __typename
+    ... on BuyNowSuccess {
+      replayed
+      order {
+        id
+        number
+        state
+        nextStates
+        total { amount currency }
+        lines { quantity variant { title product { title } } }
+        shipments { state etaAt }
+        transfers { kind amount { amount currency } }
+      }
+    }
+    ... on PriceChangedError { currentUnitPrice { amount } }
+    ... on SoldOutError { remaining }
+    ... on Error { code message }
+  }
+}
+`;
+
+const ORDERS = `# 7. Your orders, and what became of them.
+query Orders {
+  me {
+    orders(first: 5) {
+      totalCount
+      edges {
+        node {
+          number
+          state
+          total { amount currency }
+          timeline { state actor note at }
+          shipments { state carrier trackingNumber etaAt events { status occurredAt } }
+        }
+      }
+    }
+  }
+}
+`;
+
+const BROWSE = `# 8. What there is.
 query Browse {
   liveStreams {
     totalCount
@@ -135,6 +233,19 @@ query Browse {
   }
   gifts { id name coins }
   coinPacks { id coins price { amount currency } }
+  trendingProducts(first: 5) { rank score product { id title } }
+  products(first: 5, filter: { search: "oud", inStock: true }) {
+    totalCount
+    edges {
+      node {
+        id
+        title
+        kind
+        merchant { name kind verified }
+        variants { id sku title available price { amount currency } }
+      }
+    }
+  }
   me { id handle wallet { coins } }
 }
 `;

@@ -4,10 +4,7 @@ export const AMOUNT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 /** An amount of fiat money in minor units (cents) of an ISO 4217 currency. */
 export type Money = { minorUnits: bigint; currency: string };
 
-/**
- * The amount as people write it: "9.99", "500" for a currency without minor units.
- * Digits per currency come from the runtime's own CLDR data.
- */
+/** The amount as people write it: "9.99", "500" for a currency without minor units. */
 export function formatAmount({ minorUnits, currency }: Money): string {
   const digits = fractionDigits(currency);
   if (digits === 0) return String(minorUnits);
@@ -25,7 +22,7 @@ export function isCurrency(code: string): boolean {
 
 const DIGITS = new Map<string, number>();
 
-/** How many digits an amount of a currency has behind the point, as people write it. */
+/** Digits of a currency behind the point, from the runtime's own CLDR data: 2 for USD, 0 for JPY. */
 export function fractionDigits(currency: string): number {
   let digits = DIGITS.get(currency);
   if (digits === undefined) {

@@ -10,6 +10,8 @@ export const channels = {
   presence: () => 'hadiya:presence',
   /** What has changed, for those who keep what they read. */
   changes: () => 'hadiya:changes',
+  /** Which orders have changed. */
+  orders: () => 'hadiya:orders',
   /** The latest values of one kind: wallets, likes. */
   latest: (topic: string) => `hadiya:latest:{${topic}}`,
 };

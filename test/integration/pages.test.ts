@@ -39,6 +39,9 @@ test('every example tab of GraphiQL runs as it stands', async ({ server }) => {
     { sendGift: { __typename: 'SendGiftSuccess', replayed: false } },
     { buyCoins: { __typename: 'BuyCoinsSuccess', replayed: false } },
     { walletUpdates: { coins: 10_000 - 1 + 70 } },
+    { liveEvents: { node: { __typename: 'StreamStarted', seq: 1 } } },
+    { buyNow: { __typename: 'BuyNowSuccess', replayed: false, order: { state: 'PAID' } } },
+    { me: { orders: { totalCount: 1 } } },
     { liveStreams: { totalCount: 2 }, me: { handle: 'layla' } },
   ]);
 });

@@ -58,3 +58,45 @@ test('a purchase that a stopped server left pending is finished by another, once
     await third.close();
   }
 });
+
+/** Purchases that nothing finishes: the provider is not reached. */
+async function openUnreachable(pool: Pool, viewer: Actor, count: number): Promise<void> {
+  await pool.query(
+    `INSERT INTO coin_purchase (viewer_id, pack_id, coins, price_minor, currency, payment_token, idempotency_key, created_at)
+     SELECT $1, p.id, p.coins, p.price_minor, p.currency, 'tok_unreachable', 'stuck ' || n, now() - interval '1 minute'
+       FROM (SELECT * FROM coin_pack ORDER BY coins LIMIT 1) p, generate_series(1, $2::int) n`,
+    [rowOf(viewer.id), count],
+  );
+}
+
+test('purchases that cannot be finished do not keep others waiting, however many there are', async ({
+  server,
+  db,
+  viewer,
+}) => {
+  await openUnreachable(db.pool, viewer, 250);
+  const wallet = (await server.ws({ token: viewer.token })).subscribe<{ walletUpdates: Wallet }>(WALLET_UPDATES);
+  await wallet.next();
+  expect((await buyCoins(viewer, ORDER)).__typename).toBe('PaymentPendingError');
+  expect(await wallet.next()).toEqual({ walletUpdates: { coins: PACK_COINS } });
+  await db.pool.query('DELETE FROM coin_purchase WHERE viewer_id = $1', [rowOf(viewer.id)]);
+});
+
+test('long after its buyer has gone a purchase is cancelled, and never charged', async ({ db, viewer }) => {
+  const server = await startServer({ databaseUrl: db.url, overrides: { payments: { ...RECOVERY, giveUpAfterMs: 0 } } });
+  try {
+    await openUnreachable(db.pool, viewer, 1);
+    const state = async () =>
+      (await db.pool.query('SELECT state FROM coin_purchase WHERE viewer_id = $1', [rowOf(viewer.id)])).rows;
+    await expect.poll(state).toEqual([{ state: 'DECLINED' }]);
+    const { rows } = await db.pool.query(
+      `SELECT c.status FROM sandbox_charge c JOIN coin_purchase p ON c.idempotency_key = 'coin_purchase:' || p.id
+        WHERE p.viewer_id = $1`,
+      [rowOf(viewer.id)],
+    );
+    expect(rows).toEqual([{ status: 'CANCELLED' }]);
+    expect(await credits(db.pool, viewer)).toBe(0);
+  } finally {
+    await server.close();
+  }
+});

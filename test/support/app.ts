@@ -31,6 +31,8 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     redisUrl,
     dataDir,
     auth: { mode: 'demo' },
+    voucherSecret: undefined,
+    stripe: undefined,
     simulate: false,
     fanOut: FAN_OUT,
     logLevel: LOG_LEVEL,

@@ -3,6 +3,16 @@
 const SENDER = 'sender { id handle displayName }';
 const GIFT_SENT = `${SENDER} gift { id name coins } quantity coins streak`;
 
+const PRODUCT =
+  'id kind title merchant { id name kind verified } variants { id sku title price { amount minorUnits currency } available }';
+const TRUST = `trust { sellerVerified disputeRate deliveryPromiseDays escrow priceHistoryDays
+  lowestPriceLast30Days { minorUnits currency } }`;
+/** All fields of an offer that an event carries. */
+export const OFFER_FIELDS = `id variant { id sku title available price { minorUnits currency } }
+  product { ${PRODUCT} ${TRUST} } unitPrice { amount minorUnits currency }
+  quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
+const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -10,6 +20,12 @@ export const LIVE_EVENT_FIELDS = `
   ... on ChatMessage { ${SENDER} text }
   ... on GiftSent { ${GIFT_SENT} }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
+  ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
+  ... on ProductUnpinned { productId }
+  ... on ProductPurchased { buyer { id handle displayName } product { ${PRODUCT} } quantity }
+  ... on OfferStarted { offer { ${OFFER_FIELDS} } }
+  ... on OfferStockChanged { offerId remaining }
+  ... on OfferEnded { offerId reason }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -28,32 +44,77 @@ export const STREAM_LOG = `query StreamLog($id: ID!, $first: Int, $after: String
   liveStream(id: $id) { events(first: $first, after: $after) {
     edges { cursor node { ${LIVE_EVENT_FIELDS} } } pageInfo { hasNextPage endCursor } } } }`;
 
-const PRODUCT =
+const OWN_PRODUCT =
   'id title kind status description mediaUrls merchant { id handle } variants { id sku title price { minorUnits currency } available }';
 const ADDRESS = 'address { id name line1 line2 city postalCode country removedAt } replayed';
 
+/** What tests look at of an order. */
+export const ORDER_FIELDS = `id number state nextStates total { minorUnits currency } refunded { minorUnits }
+  lines { id variant { id } quantity refundedQuantity unitPrice { minorUnits } deliveredAt downloadUrl }
+  refunds { id state amount { minorUnits } reason } disputes { id state withBank }
+  timeline { state actor note } transfers { kind amount { minorUnits currency } } merchant { id }
+  address { name city country } releaseAt createdAt`;
+const REFUND = `order { ${ORDER_FIELDS} } refund { id state amount { minorUnits currency } reason } replayed`;
+const DISPUTE = `order { ${ORDER_FIELDS} } dispute { id state withBank reason } replayed`;
+const SHIPMENT = 'id state method carrier trackingNumber etaAt etaMinutes events { status note etaAt occurredAt }';
+const VOUCHER = 'id state code verifiedAt';
+const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } orderState order { id } replayed`;
+const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`;
+
+/** How an order is on its way. */
+export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
+  node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
+  rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  recordProductViews: 'counted',
+  followCreator: 'creator { id isFollowed } replayed',
+  unfollowCreator: 'creator { id isFollowed } replayed',
+  pinProduct: SHOWCASE,
+  unpinProduct: SHOWCASE,
+  addToShowcase: SHOWCASE,
+  removeFromShowcase: SHOWCASE,
+  startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
+  endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
-  createProduct: `product { ${PRODUCT} } replayed`,
-  updateProduct: `product { ${PRODUCT} }`,
-  publishProduct: `product { ${PRODUCT} } replayed`,
-  archiveProduct: `product { ${PRODUCT} } replayed`,
+  createProduct: `product { ${OWN_PRODUCT} } replayed`,
+  updateProduct: `product { ${OWN_PRODUCT} }`,
+  publishProduct: `product { ${OWN_PRODUCT} } replayed`,
+  archiveProduct: `product { ${OWN_PRODUCT} } replayed`,
   addAddress: ADDRESS,
   removeAddress: ADDRESS,
+  buyNow: `order { ${ORDER_FIELDS} } orders { ${ORDER_FIELDS} } replayed`,
+  cancelOrder: `order { ${ORDER_FIELDS} } replayed`,
+  requestRefund: REFUND,
+  approveRefund: REFUND,
+  rejectRefund: REFUND,
+  refundOrder: REFUND,
+  openDispute: DISPUTE,
+  resolveDispute: DISPUTE,
+  prepareShipment: SHIPMENT_CHANGE,
+  shipShipment: SHIPMENT_CHANGE,
+  addTrackingEvent: SHIPMENT_CHANGE,
+  deliverShipment: SHIPMENT_CHANGE,
+  verifyVoucher: VOUCHER_CHANGE,
+  cancelVerification: VOUCHER_CHANGE,
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
 const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputError { issues { path message } }';
+
+// Not `state`: the two types of it cannot be merged in one selection.
+const ORDER_STATE = '... on OrderStateError { orderState: state }';
+const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
@@ -61,8 +122,25 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',
   updateProduct: '... on SkuTakenError { sku }',
+  prepareShipment: ORDER_STATE,
+  shipShipment: ORDER_STATE,
+  addTrackingEvent: ORDER_STATE,
+  deliverShipment: ORDER_STATE,
+  verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
+  cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
+  recordProductViews: '... on OverloadedError { retryAfterMs }',
+  buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
+    ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
+  cancelOrder: '... on OrderStateError { state }',
+  requestRefund: '... on OrderStateError { state }',
+  approveRefund: '... on OrderStateError { state }',
+  rejectRefund: '... on OrderStateError { state }',
+  refundOrder: '... on OrderStateError { state }',
+  openDispute: '... on OrderStateError { state }',
+  resolveDispute: '... on OrderStateError { state }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
 };
 

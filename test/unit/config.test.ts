@@ -25,6 +25,7 @@ describe('what holds without settings', () => {
       redisUrl: undefined,
       dataDir: resolve('.data'),
       auth: { mode: 'demo' },
+      voucherSecret: undefined,
       simulate: true,
       fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
@@ -33,7 +34,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL SIMULATE LOG_LEVEL SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -54,6 +55,9 @@ describe('settings', () => {
       REDIS_URL: 'rediss://cache.example.com:6380',
       DATA_DIR: '/var/lib/hadiya',
       JWKS_URL: 'https://id.example.com/keys',
+      VOUCHER_SECRET: SECRET,
+      STRIPE_SECRET_KEY: 'sk_test_51Hadiya',
+      STRIPE_WEBHOOK_SECRET: 'whsec_Hadiya',
       SIMULATE: 'on',
       SHARED_FAN_OUT: 'off',
       FLUSH_WINDOW_MS: '0',
@@ -66,6 +70,8 @@ describe('settings', () => {
       redisUrl: 'rediss://cache.example.com:6380',
       dataDir: '/var/lib/hadiya',
       auth: { mode: 'jwks', url: 'https://id.example.com/keys' },
+      voucherSecret: SECRET,
+      stripe: { secretKey: 'sk_test_51Hadiya', webhookSecret: 'whsec_Hadiya' },
       simulate: true,
       fanOut: { shared: false, windowMs: 0 },
       logLevel: 'silent',
@@ -86,6 +92,29 @@ describe('settings', () => {
 
   test('DATABASE_URL may name the schema public, as Prisma writes it', () => {
     expect(problemsOf({ DATABASE_URL: 'postgres://u:p@h/d?schema=public' })).toEqual([]);
+  });
+});
+
+describe('the two secrets of Stripe', () => {
+  test.each([
+    ['STRIPE_SECRET_KEY', 'sk_test_51Hadiya', 'STRIPE_WEBHOOK_SECRET'],
+    ['STRIPE_WEBHOOK_SECRET', 'whsec_Hadiya', 'STRIPE_SECRET_KEY'],
+  ])('%s alone asks for its other half', (name, value, missing) => {
+    expect(problemsOf({ [name]: value })).toEqual([
+      `${name} is set without ${missing}: set both, or neither to use the sandbox`,
+    ]);
+  });
+
+  test.each([
+    ['STRIPE_SECRET_KEY', 'pk_test_51Geheim'],
+    ['STRIPE_SECRET_KEY', 'sk_test_51Geheim\n'],
+    ['STRIPE_WEBHOOK_SECRET', 'we_Geheim'],
+  ])('%s=%j is told apart from the keys beside it, and not repeated', (name, value) => {
+    const right = { STRIPE_SECRET_KEY: 'rk_live_51Hadiya', STRIPE_WEBHOOK_SECRET: 'whsec_Hadiya' };
+    expect(problemsOf(right)).toEqual([]);
+    const problems = problemsOf({ ...right, [name]: value });
+    expect(problems).toEqual([expect.stringMatching(new RegExp(`^${name} [^\\n]+: [^\\n]+$`))]);
+    expect(problems[0]).not.toContain('Geheim');
   });
 });
 

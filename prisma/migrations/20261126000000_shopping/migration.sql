@@ -14,6 +14,7 @@ ALTER TABLE "ledger_account" DROP CONSTRAINT "ledger_account_owner_type_check",
   ADD CONSTRAINT "ledger_account_owner_type_check" CHECK ("owner_type" IN ('VIEWER', 'CREATOR', 'MERCHANT', 'PLATFORM'));
 -- An order's money is looked up by the order. Gifts, which are most of the transfers, stay out of the index.
 CREATE INDEX "transfer_order" ON "transfer"("cause_id") WHERE "kind" LIKE 'ORDER%';
+CREATE INDEX "transfer_refund" ON "transfer"("cause_id") WHERE "kind" = 'REFUND_PAID';
 ALTER TABLE "sandbox_charge" DROP CONSTRAINT "sandbox_charge_status_check",
   ADD CONSTRAINT "sandbox_charge_status_check" CHECK ("status" IN ('SUCCEEDED', 'DECLINED', 'CANCELLED'));
 
@@ -25,6 +26,15 @@ CREATE TABLE "sandbox_refund" (
   CONSTRAINT "sandbox_refund_pkey" PRIMARY KEY ("idempotency_key")
 );
 CREATE INDEX "sandbox_refund_charge_key_idx" ON "sandbox_refund"("charge_key");
+
+-- The one PaymentIntent at Stripe that a key may charge; without one it never will. Whoever writes first decides.
+CREATE TABLE "stripe_charge" (
+  "idempotency_key" TEXT NOT NULL,
+  "intent_id" TEXT,
+  "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT "stripe_charge_pkey" PRIMARY KEY ("idempotency_key")
+);
+CREATE UNIQUE INDEX "stripe_charge_intent_id_key" ON "stripe_charge"("intent_id");
 
 -- ---- accounts and creators ------------------------------------------------------------------------------------------
 
@@ -247,6 +257,7 @@ CREATE TABLE "checkout" (
   "currency" TEXT NOT NULL CHECK ("currency" ~ '^[A-Z]{3}$'),
   "payment_token" TEXT NOT NULL CHECK (char_length("payment_token") BETWEEN 1 AND 200),
   "charge_id" TEXT,
+  "show_buyer" BOOLEAN NOT NULL DEFAULT false,
   "held_until" TIMESTAMPTZ(3) NOT NULL,
   "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
   "settled_at" TIMESTAMPTZ(3),
@@ -365,7 +376,7 @@ CREATE TABLE "dispute" (
 );
 CREATE UNIQUE INDEX "dispute_provider_id_key" ON "dispute"("provider_id");
 CREATE INDEX "dispute_order_id_idx" ON "dispute"("order_id");
-CREATE UNIQUE INDEX "dispute_one_open" ON "dispute"("order_id") WHERE "state" = 'OPEN';
+CREATE UNIQUE INDEX "dispute_one_open" ON "dispute"("order_id", "kind") WHERE "state" = 'OPEN';
 
 -- ---- fulfilment -----------------------------------------------------------------------------------------------------
 
@@ -389,6 +400,7 @@ CREATE TABLE "shipment" (
     REFERENCES "warehouse"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
 CREATE UNIQUE INDEX "shipment_order_id_warehouse_id_method_key" ON "shipment"("order_id", "warehouse_id", "method");
+CREATE INDEX "shipment_warehouse_id_id_idx" ON "shipment"("warehouse_id", "id");
 CREATE INDEX "shipment_by_partner" ON "shipment"("id") WHERE "by_partner" AND "state" NOT IN ('DELIVERED', 'CANCELLED');
 
 CREATE TABLE "tracking_event" (

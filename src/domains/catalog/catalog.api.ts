@@ -41,11 +41,16 @@ export type ProductView = {
 };
 
 /**
- * Published products with their variants, complete and as JSON, as events carry them; in two statements. What is not published, or
- * not there, is left out.
+ * Products with their variants, complete and as JSON, as events carry them; in two statements. What is not there is left out, and
+ * unless it is asked for, what is not published.
  */
-export async function snapshotProducts(sql: Queryable, ids: readonly bigint[]): Promise<Map<bigint, ProductView>> {
-  const products = (await findProducts(sql, ids)).filter(({ status }) => status === 'PUBLISHED');
+export async function snapshotProducts(
+  sql: Queryable,
+  ids: readonly bigint[],
+  { publishedOnly = true }: { publishedOnly?: boolean } = {},
+): Promise<Map<bigint, ProductView>> {
+  const found = await findProducts(sql, ids);
+  const products = publishedOnly ? found.filter(({ status }) => status === 'PUBLISHED') : found;
   const variants = groupBy(
     await findVariantsOfProducts(
       sql,

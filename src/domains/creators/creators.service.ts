@@ -11,11 +11,14 @@ import {
   findCreatorsByHandle,
   readCreatorPage,
 } from './creators.repo.ts';
+import { Follows } from './follows.ts';
 
-/** Reads of creators. Those asked for one by one at the same time are read together. */
+/** Creators, and who follows them. Those asked for one by one at the same time are read together. */
 export class Creators {
   /** A creator by id; null when there is none. */
   readonly find: (id: bigint) => Promise<CreatorRow | null>;
+  /** Who follows whom. */
+  readonly follows: Follows;
   readonly #findByHandle: (handle: string) => Promise<CreatorRow | null>;
   readonly #count: KeptValue<number>;
 
@@ -28,6 +31,7 @@ export class Creators {
       (ids) => findCreators(db.pool, ids),
       ({ id }) => id,
     );
+    this.follows = new Follows(db.pool, this.find);
     this.#findByHandle = createLookUp(
       (handles) => findCreatorsByHandle(db.pool, handles),
       ({ handle }) => handle,

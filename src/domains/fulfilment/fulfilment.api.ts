@@ -1,4 +1,7 @@
 import type { SqlTransaction } from '../../db/database.ts';
+import type { OrderState } from '../orders/orders.api.ts';
+
+export { type Delivery, type Route, route, type StockCandidate } from './router.ts';
 
 /** A line of an order, as fulfilment needs it. */
 export type LineToFulfil = {
@@ -23,9 +26,23 @@ export type FulfilmentHooks = {
   begin: (sql: SqlTransaction, lines: readonly LineToFulfil[]) => Promise<bigint[]>;
   /**
    * Stops fulfilling an order that is cancelled or refunded: open shipments and vouchers become CANCELLED.
-   * @returns false, with nothing changed, when something has been sent or used already
+   * @returns false, with nothing changed, when something has been sent, used or downloaded already
    */
   stop: (sql: SqlTransaction, orderId: bigint) => Promise<boolean>;
+  /**
+   * Gives up what is still open of an order that is refunded in full, whatever of it was sent or used: what is on its way stays so,
+   * and moves nothing any more.
+   */
+  abandon: (sql: SqlTransaction, orderId: bigint) => Promise<void>;
   /** Cancels this many unused vouchers of a line that is refunded; false, with nothing changed, when there are not so many. */
   cancelVouchers: (sql: SqlTransaction, lineId: bigint, quantity: number) => Promise<boolean>;
+  /**
+   * How far an order has come: the state that its shipments, vouchers and downloads give it, lines refunded in full left out.
+   * What an order goes back to when a refund is rejected, or granted in part. Shipments in which the refund has left nothing become
+   * CANCELLED.
+   */
+  progress: (sql: SqlTransaction, orderId: bigint) => Promise<FulfilmentState>;
 };
+
+/** The states of an order that fulfilment gives it. */
+export type FulfilmentState = Extract<OrderState, 'PAID' | 'PREPARING' | 'SHIPPED' | 'DELIVERED'>;

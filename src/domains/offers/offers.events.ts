@@ -14,14 +14,22 @@ export type TrustView = {
   deliveryPromiseDays: number | null;
   escrow: boolean;
   lowestPriceLast30DaysMinor: number | bigint | null;
+  /** Days, 30 at the most, over which there is a price history to take the lowest from. */
+  priceHistoryDays: number;
   currency: string;
 };
 
-/** An offer as everybody sees it; a row, or a part of an event, which has the trust card and the product of that time. */
+/** A product; in an event with the trust card of that time. */
+export type TrustedProduct = ProductView & { trust?: TrustView };
+
+/** An offer as everybody sees it; a row, or a part of an event, which has the variant, product and trust card of that time. */
 export type OfferView = {
   id: bigint | number;
   streamId: bigint | number;
-  variant: VariantView;
+  variantId: bigint | number;
+  productId: bigint | number;
+  variant?: VariantView;
+  product?: TrustedProduct;
   unitPriceMinor: bigint | number;
   currency: string;
   quantity: number;
@@ -36,8 +44,8 @@ export type OfferView = {
   trust?: TrustView;
 };
 
-/** Payload of PRODUCT_PINNED: the product with its variants, as it was. */
-export type ProductPinnedPayload = { product: ProductView };
+/** Payload of PRODUCT_PINNED: the product with its variants and its trust card, as it was. */
+export type ProductPinnedPayload = { product: TrustedProduct };
 /** Payload of PRODUCT_UNPINNED. */
 export type ProductUnpinnedPayload = { productId: number };
 /** Payload of OFFER_STARTED. */
@@ -49,7 +57,7 @@ export type OfferEndedPayload = { offerId: number; reason: OfferEndReason };
 
 /** Makes the events of this domain. Payloads are JSON: ids and amounts are numbers in them. */
 export const offerEvents = {
-  pinned: (streamId: bigint, product: ProductView): LiveEventDraft<'PRODUCT_PINNED', ProductPinnedPayload> => ({
+  pinned: (streamId: bigint, product: TrustedProduct): LiveEventDraft<'PRODUCT_PINNED', ProductPinnedPayload> => ({
     streamId,
     type: 'PRODUCT_PINNED',
     payload: { product },

@@ -2,7 +2,7 @@ import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts'
 import { OrderStateError } from './orders.errors.ts';
 import { ORDER_TRANSITIONS, type OrderState } from './orders.state.ts';
 
-export type { OrderState } from './orders.state.ts';
+export { checkTransitions, type OrderState } from './orders.state.ts';
 
 /** How long after delivery a merchant waits for the money, if nobody contests the order. */
 export const ESCROW_WINDOW_DAYS = 7;
@@ -94,5 +94,18 @@ export async function moveOrders(
        INSERT INTO order_event (order_id, version, state, actor, note) SELECT id, version, state, $3, $4 FROM moved
      ) SELECT ${ORDER_COLUMNS} FROM moved o ORDER BY o.id`,
     [orders.map(({ id }) => id), to, actor, note ?? null, ESCROW_WINDOW_DAYS],
+  );
+}
+
+/**
+ * Gives orders, which the caller has locked, a new version: something that belongs to them has changed, and not their state.
+ * @returns the orders as they are now; announce them once the transaction is committed
+ */
+export async function touchOrders(sql: SqlTransaction, ids: readonly bigint[]): Promise<OrderRow[]> {
+  return rows<OrderRow>(
+    sql,
+    `/* orders.touch */ UPDATE shop_order o SET version = o.version + 1, updated_at = clock_timestamp()
+      WHERE o.id = ANY($1) RETURNING ${ORDER_COLUMNS}`,
+    [ids],
   );
 }

@@ -43,3 +43,32 @@ export class OrderStateError extends DomainError {
     super(message);
   }
 }
+
+/** Thrown when an offer is over. Nothing was charged. */
+export class OfferEndedError extends DomainError {
+  readonly code = 'OFFER_ENDED';
+  constructor() {
+    super('The offer is over. You have not been charged.');
+  }
+}
+
+/** Thrown when a buyer would get more of an offer than one may have. Nothing was charged. */
+export class PerBuyerLimitError extends DomainError {
+  readonly code = 'PER_BUYER_LIMIT';
+  /** @param limit units that one buyer may have, earlier purchases included */
+  constructor(readonly limit: number) {
+    super(`One buyer may have ${limit} of this offer. You have not been charged.`);
+  }
+}
+
+/** Thrown when an offer is for followers or gifters, and the buyer is none. Nothing was charged. */
+export class NotEligibleError extends DomainError {
+  readonly code = 'NOT_ELIGIBLE';
+  constructor(eligibility: 'FOLLOWERS' | 'GIFTERS' | 'EVERYONE') {
+    super(
+      eligibility === 'GIFTERS'
+        ? 'This offer is for those who have sent a gift in this stream.'
+        : 'This offer is for those who follow the creator.',
+    );
+  }
+}

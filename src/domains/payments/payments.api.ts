@@ -21,3 +21,14 @@ export type ChargeOwner = {
   settle: (id: bigint, charge: Charge, amount: Money) => Promise<void>;
   dispute: (id: bigint, dispute: ProviderDispute) => Promise<void>;
 };
+
+/** The key of a charge: what its owner is called, and which of the owner's things it pays. */
+export function chargeKey(owner: string, id: bigint): string {
+  return `${owner}:${id}`;
+}
+
+/** Takes a key apart; undefined when it is none of {@link chargeKey}'s. */
+export function parseChargeKey(key: string): { owner: string; id: bigint } | undefined {
+  const match = /^([a-z_]+):(\d{1,19})$/.exec(key);
+  return match ? { owner: match[1]!, id: BigInt(match[2]!) } : undefined;
+}

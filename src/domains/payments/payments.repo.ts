@@ -64,14 +64,24 @@ export async function findPurchaseByKey(
   return purchase;
 }
 
+/** A purchase by its id. */
+export async function findPurchase(sql: Queryable, id: bigint): Promise<CoinPurchaseRow | undefined> {
+  const [purchase] = await rows<CoinPurchaseRow>(
+    sql,
+    `/* payments.find */ SELECT ${COLUMNS} FROM coin_purchase WHERE id = $1`,
+    [id],
+  );
+  return purchase;
+}
+
 /** Reads a purchase and locks it until the transaction ends. */
-export async function lockPurchase(sql: SqlTransaction, id: bigint): Promise<CoinPurchaseRow> {
+export async function lockPurchase(sql: SqlTransaction, id: bigint): Promise<CoinPurchaseRow | undefined> {
   const [purchase] = await rows<CoinPurchaseRow>(
     sql,
     `/* payments.lock */ SELECT ${COLUMNS} FROM coin_purchase WHERE id = $1 FOR NO KEY UPDATE`,
     [id],
   );
-  return purchase!;
+  return purchase;
 }
 
 /** Notes how a purchase ended. A declined one gives its key back: the same key may succeed with another card. */
@@ -84,16 +94,72 @@ export async function closePurchase(sql: SqlTransaction, id: bigint, state: 'SUC
   );
 }
 
-/** Purchases that have been open for longer than `olderThanMs`, oldest first. */
+/** Purchases that have been open for longer than `olderThanMs` behind an id, in the order of their ids. */
 export async function findStalePurchases(
   sql: Queryable,
-  olderThanMs: number,
-  limit: number,
-): Promise<CoinPurchaseRow[]> {
-  return rows<CoinPurchaseRow>(
+  { olderThanMs, afterId, limit }: { olderThanMs: number; afterId: bigint; limit: number },
+): Promise<(CoinPurchaseRow & { ageMs: number })[]> {
+  return rows<CoinPurchaseRow & { ageMs: number }>(
     sql,
-    `/* payments.stale */ SELECT ${COLUMNS} FROM coin_purchase
-      WHERE state = 'PENDING' AND created_at < clock_timestamp() - make_interval(secs => $1::float8 / 1000) ORDER BY created_at LIMIT $2`,
-    [olderThanMs, limit],
+    `/* payments.stale */ SELECT ${COLUMNS}, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS "ageMs"
+       FROM coin_purchase
+      WHERE state = 'PENDING' AND created_at < clock_timestamp() - make_interval(secs => $1::float8 / 1000) AND id > $2
+      ORDER BY id LIMIT $3`,
+    [olderThanMs, afterId, limit],
+  );
+}
+
+/** The intent at Stripe that a key may charge, `null` for none ever; undefined while nobody has decided. */
+export async function findIntent(sql: Queryable, key: string): Promise<{ intentId: string | null } | undefined> {
+  const [found] = await rows<{ intentId: string | null }>(
+    sql,
+    '/* stripe.findIntent */ SELECT intent_id AS "intentId" FROM stripe_charge WHERE idempotency_key = $1',
+    [key],
+  );
+  return found;
+}
+
+/** Writes down which intent a key may charge, or that there is none, unless that is decided. Returns what holds. */
+export async function decideIntent(
+  sql: Queryable,
+  key: string,
+  intentId: string | undefined,
+): Promise<string | undefined> {
+  await rows(
+    sql,
+    '/* stripe.decide */ INSERT INTO stripe_charge (idempotency_key, intent_id) VALUES ($1, $2) ON CONFLICT (idempotency_key) DO NOTHING',
+    [key, intentId ?? null],
+  );
+  return (await findIntent(sql, key))?.intentId ?? undefined;
+}
+
+/** The key that may charge an intent. */
+export async function findKeyOfIntent(sql: Queryable, intentId: string): Promise<string | undefined> {
+  const [found] = await rows<{ key: string }>(
+    sql,
+    '/* stripe.keyOf */ SELECT idempotency_key AS key FROM stripe_charge WHERE intent_id = $1',
+    [intentId],
+  );
+  return found?.key;
+}
+
+/** Whether an event was handled before. */
+export async function isHandled(sql: Queryable, source: string, id: string): Promise<boolean> {
+  const found = await rows(sql, '/* webhooks.isHandled */ SELECT 1 FROM webhook_event WHERE source = $1 AND id = $2', [
+    source,
+    id,
+  ]);
+  return found.length > 0;
+}
+
+/** Notes that an event was handled. Comes behind its effect, which has to bear a repeat: a crash in between loses nothing. */
+export async function markHandled(
+  sql: Queryable,
+  { source, id, type }: { source: string; id: string; type: string },
+): Promise<void> {
+  await rows(
+    sql,
+    '/* webhooks.mark */ INSERT INTO webhook_event (source, id, type) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+    [source, id, type],
   );
 }

@@ -12,7 +12,7 @@ import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts'
 import { type CoinPackRow, findCoinPacks } from './payments.repo.ts';
 
 /** Characters of a payment token. */
-const TOKEN_LENGTH_MAX = 200;
+export const PAYMENT_TOKEN_LENGTH_MAX = 200;
 
 const CoinPackType = builder.objectRef<CoinPackRow>('CoinPack');
 implementNode(CoinPackType, {
@@ -64,12 +64,13 @@ builder.queryField('coinPacks', (t) =>
 
 const BuyCoinsInput = builder.inputType('BuyCoinsInput', {
   description: 'Which coins to buy, and how they are paid.',
-  validate: rules.input({ paymentToken: rules.text(TOKEN_LENGTH_MAX), idempotencyKey: rules.idempotencyKey }),
+  validate: rules.input({ paymentToken: rules.text(PAYMENT_TOKEN_LENGTH_MAX), idempotencyKey: rules.idempotencyKey }),
   fields: (t) => ({
     packId: t.id({ required: true, description: 'Global id of a coin pack.' }),
     paymentToken: t.string({
       required: true,
-      description: "The provider's token for a payment method. Sandbox: tok_ok, tok_declined, tok_timeout.",
+      description:
+        "The provider's token for a payment method. Stripe: the id of a PaymentMethod, or cus_…:pm_… when it belongs to a Customer. Sandbox: tok_ok, tok_declined, tok_timeout, tok_timeout_declined, tok_unreachable.",
     }),
     idempotencyKey: t.string({
       required: true,

@@ -2,33 +2,50 @@ import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { every, type Periodic } from '../../kernel/every.ts';
+import type { Money } from '../../kernel/money.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { accountNames, type WalletState, type Wallets } from '../wallet/wallet.api.ts';
+import {
+  type Charge,
+  type ChargeOwner,
+  chargeKey,
+  type PaymentProvider,
+  ProviderUnavailableError,
+} from './payments.api.ts';
 import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
 import {
   type CoinPackRow,
   type CoinPurchaseRow,
   closePurchase,
   findCoinPacks,
+  findPurchase,
   findPurchaseByKey,
   findStalePurchases,
   insertPurchase,
   listCoinPacks,
   lockPurchase,
 } from './payments.repo.ts';
-import { type Charge, type PaymentProvider, ProviderUnavailableError } from './providers/provider.ts';
 
 /** How often unfinished purchases are looked for, and how old they are by then. */
 export const RECOVERY_INTERVAL_MS = 5_000;
 export const STALE_AFTER_MS = 10_000;
-const PURCHASES_PER_RECOVERY_MAX = 100;
+/**
+ * For so long the recovery still charges: the buyer was told to ask again with the same key. Later it cancels: nobody wants
+ * to be charged out of the blue.
+ */
+export const GIVE_UP_AFTER_MS = 3_600_000;
+/** Purchases that the recovery reads at once, and that it asks the provider about at once. */
+const PURCHASES_PER_READ_MAX = 100;
+const RECOVERED_AT_ONCE_MAX = 10;
 const OPEN_ATTEMPTS_MAX = 5;
+/** What the keys of its charges begin with. */
+export const COIN_PURCHASE = 'coin_purchase';
 
 /** What the caller wants to buy. */
 export type CoinOrder = { packId: bigint; paymentToken: string; idempotencyKey: string };
 
 /** Intervals that tests override. */
-export type PaymentsOptions = { recoveryIntervalMs?: number; staleAfterMs?: number };
+export type PaymentsOptions = { recoveryIntervalMs?: number; staleAfterMs?: number; giveUpAfterMs?: number };
 
 type Deps = { db: Database; wallets: Wallets; provider: PaymentProvider; log: Logger };
 
@@ -39,6 +56,7 @@ type Deps = { db: Database; wallets: Wallets; provider: PaymentProvider; log: Lo
  */
 export class Payments {
   #recovery: Periodic | undefined;
+  #closing = false;
 
   constructor(
     private readonly deps: Deps,
@@ -72,8 +90,18 @@ export class Payments {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#recovery?.stop();
   }
+
+  /** Hears from the provider's webhooks how purchases ended, also those that nobody asks about again. */
+  readonly chargeOwner: ChargeOwner = {
+    settle: (id, charge, amount) => this.#hear(id, charge, amount),
+    // Coins may be spent by now: what a lost dispute does to a wallet is decided with payouts.
+    dispute: async (id, { providerId, state }) => {
+      this.deps.log.warn({ purchaseId: id.toString(), disputeId: providerId, state }, 'a coin purchase is disputed');
+    },
+  };
 
   /** Opens a purchase, or finds the one that the key stands for. */
   async #open(actor: Actor, order: CoinOrder): Promise<CoinPurchaseRow> {
@@ -90,11 +118,11 @@ export class Payments {
     throw new NotFoundError('coin pack');
   }
 
-  /** Charges and settles. Returns whether this call was the one that credited the coins. */
-  async #finish(purchase: CoinPurchaseRow): Promise<boolean> {
+  /** Charges, or cancels, and settles. Returns whether this call was the one that credited the coins. */
+  async #finish(purchase: CoinPurchaseRow, how: 'charge' | 'cancel' = 'charge'): Promise<boolean> {
     try {
-      const { status } = await this.deps.provider.charge({
-        idempotencyKey: `coin_purchase:${purchase.id}`,
+      const { status } = await this.deps.provider[how]({
+        idempotencyKey: chargeKey(COIN_PURCHASE, purchase.id),
         token: purchase.paymentToken,
         amount: { minorUnits: purchase.priceMinor, currency: purchase.currency },
       });
@@ -107,11 +135,27 @@ export class Payments {
     }
   }
 
+  async #hear(id: bigint, charge: Charge, amount: Money): Promise<void> {
+    const purchase = await findPurchase(this.deps.db.pool, id);
+    const { log } = this.deps;
+    if (!purchase) {
+      log.error({ purchaseId: id.toString() }, 'the provider charged for a coin purchase that is unknown');
+      return;
+    }
+    const isAsIs = purchase.priceMinor === amount.minorUnits && purchase.currency === amount.currency;
+    if (charge.status === 'SUCCEEDED' && !isAsIs) {
+      // Nothing is credited for money that did not come. Somebody has to look.
+      log.error({ purchaseId: id.toString() }, 'the provider charged another amount than a coin purchase costs');
+      return;
+    }
+    await this.#settle(id, charge.status);
+  }
+
   async #settle(purchaseId: bigint, status: Charge['status']): Promise<boolean> {
     const { db, wallets } = this.deps;
     const wallet = await db.inTransaction(async (sql) => {
       const purchase = await lockPurchase(sql, purchaseId);
-      if (purchase.state !== 'PENDING') return undefined;
+      if (purchase?.state !== 'PENDING') return undefined;
       await closePurchase(sql, purchaseId, status === 'SUCCEEDED' ? status : 'DECLINED');
       if (status !== 'SUCCEEDED') return undefined;
       const { viewerId, coins, priceMinor, currency, id: causeId } = purchase;
@@ -131,18 +175,33 @@ export class Payments {
     return wallet !== undefined;
   }
 
+  /** One that cannot be finished, whatever the reason, does not keep the others waiting. */
   async #recover(): Promise<void> {
     const { db, log } = this.deps;
+    const olderThanMs = this.options.staleAfterMs ?? STALE_AFTER_MS;
     try {
-      const staleAfterMs = this.options.staleAfterMs ?? STALE_AFTER_MS;
-      for (const purchase of await findStalePurchases(db.pool, staleAfterMs, PURCHASES_PER_RECOVERY_MAX)) {
-        await this.#finish(purchase).catch((error: unknown) => {
-          // Declined is an outcome, and pending is tried again by the next recovery.
-          if (!(error instanceof PaymentDeclinedError || error instanceof PaymentPendingError)) throw error;
-        });
+      for (let afterId = 0n; ; ) {
+        const stale = await findStalePurchases(db.pool, { olderThanMs, afterId, limit: PURCHASES_PER_READ_MAX });
+        for (let at = 0; at < stale.length && !this.#closing; at += RECOVERED_AT_ONCE_MAX) {
+          await Promise.all(stale.slice(at, at + RECOVERED_AT_ONCE_MAX).map((purchase) => this.#recoverOne(purchase)));
+        }
+        if (stale.length < PURCHASES_PER_READ_MAX || this.#closing) return;
+        afterId = stale.at(-1)!.id;
       }
     } catch (error) {
-      log.warn({ err: error }, 'finishing open purchases failed; the next recovery tries again');
+      log.warn({ err: error }, 'finding open purchases failed; the next recovery tries again');
+    }
+  }
+
+  async #recoverOne(purchase: CoinPurchaseRow & { ageMs: number }): Promise<void> {
+    const isLate = purchase.ageMs > (this.options.giveUpAfterMs ?? GIVE_UP_AFTER_MS);
+    try {
+      await this.#finish(purchase, isLate ? 'cancel' : 'charge');
+    } catch (error) {
+      // Declined is an outcome, and pending is tried again by the next recovery.
+      if (error instanceof PaymentDeclinedError || error instanceof PaymentPendingError) return;
+      const { log } = this.deps;
+      log.error({ err: error, purchaseId: purchase.id.toString() }, 'an open purchase cannot be finished');
     }
   }
 }

@@ -13,6 +13,7 @@ import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { ensureCreator } from '../creators/creators.api.ts';
 import { endStreaks } from '../gifts/gifts.api.ts';
+import { endOffersOf, lockOffersOf } from '../offers/offers.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
 import { Chat, type ChatOptions } from './chat.ts';
 import { type LikesValue, Pulses, type PulseValue } from './pulse.ts';
@@ -111,20 +112,26 @@ export class Streams {
   }
 
   /**
-   * Goes off air: closes open streaks, then the stream. Ending an ended stream changes nothing.
+   * Goes off air: closes open streaks, ends its offers, takes the pin off, then ends the stream. Ending an ended stream changes nothing.
    * @throws {NotFoundError} no such stream
    * @throws {ForbiddenError} it is somebody else's
    */
   async end(actor: Actor, streamId: bigint): Promise<{ replayed: boolean }> {
     const { db, live } = this.deps;
     const { events, changed } = await db.inTransaction(async (sql) => {
+      await lockOffersOf(sql, streamId); // before the log, as the lock order says
       if (!(await lockLog(sql, streamId))) throw new NotFoundError('stream');
       const stream = await findStream(sql, streamId);
       if (stream?.viewerId !== actor.id) throw new ForbiddenError('Only its creator can end a stream.');
       if (!STREAM_TRANSITIONS[stream.status].includes('ENDED')) return { events: [], changed: [] };
       await markEnded(sql, streamId);
-      const drafts = [...(await endStreaks(sql, [streamId])), streamEvents.ended(streamId)];
-      return { events: await appendEvents(sql, drafts), changed: changedOnAir(streamId, stream.creatorId) };
+      const drafts = [
+        ...(await endStreaks(sql, [streamId])),
+        ...(await endOffersOf(sql, streamId)),
+        streamEvents.ended(streamId),
+      ];
+      const changed = [...changedOnAir(streamId, stream.creatorId), topics.showcase(streamId)];
+      return { events: await appendEvents(sql, drafts), changed };
     });
     if (changed.length > 0) live.changes.announce(changed);
     live.announce(events);

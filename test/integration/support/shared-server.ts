@@ -44,6 +44,15 @@ export const QUIET = {
   overrides: {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
     payments: { recoveryIntervalMs: HOUR_MS },
+    offers: { sweepIntervalMs: HOUR_MS },
+    fulfilment: { partnerSweepIntervalMs: HOUR_MS },
+    orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
+    trends: {
+      countIntervalMs: HOUR_MS,
+      giftsIntervalMs: HOUR_MS,
+      shopIntervalMs: HOUR_MS,
+      dustIntervalMs: HOUR_MS,
+    },
   },
 };
 

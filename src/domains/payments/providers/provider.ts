@@ -29,6 +29,8 @@ export type PaymentProvider = {
    * @throws {ProviderUnavailableError} when the outcome is not known: the same key may be tried again
    */
   refund: (request: RefundRequest) => Promise<void>;
+  /** Lets what is under way end, and closes connections. Nothing is asked of it afterwards. */
+  close?: () => Promise<void>;
 };
 
 /** Thrown when a provider does not answer in time, or cannot be reached. The outcome is unknown, not negative. */

@@ -1,0 +1,219 @@
+import type { SqlTransaction } from '../../../db/database.ts';
+import { groupBy } from '../../../kernel/group-by.ts';
+import type { LiveEvent, LiveEventDraft } from '../../../live/live-event.ts';
+import { snapshotProducts } from '../../catalog/catalog.api.ts';
+import type { FulfilmentHooks } from '../../fulfilment/fulfilment.api.ts';
+import { endSoldOutOffers, lockOffers, moveOfferUnits } from '../../offers/offers.api.ts';
+import { offerEvents } from '../../offers/offers.events.ts';
+import type { Charge } from '../../payments/payments.api.ts';
+import { appendOnAir } from '../../streams/streams.api.ts';
+import { noteSignals } from '../../trends/trends.api.ts';
+import { accountNames, type Wallets } from '../../wallet/wallet.api.ts';
+import { moveOrders, type OrderRow } from '../orders.api.ts';
+import { productPurchased } from '../orders.events.ts';
+import { lockStock, moveStock } from './hold.repo.ts';
+import {
+  type CheckoutRow,
+  type CheckoutState,
+  closeCheckouts,
+  lockCheckouts,
+  lockOrdersOf,
+  readLines,
+  type SoldLine,
+} from './settle.repo.ts';
+
+/** How the charge of a purchase ended. */
+export type ChargeEnd = { checkoutId: bigint; charge: Charge };
+
+/** Where a purchase stands now, and whether this call brought it there. */
+export type SettleOutcome = { state: CheckoutState; settledHere: boolean; orders: OrderRow[] };
+
+/** A batch that was settled: an outcome for each charge, and what others are to be told. */
+export type SettledBatch = { outcomes: SettleOutcome[]; events: LiveEvent[]; orders: OrderRow[]; productIds: bigint[] };
+
+type Deps = { wallets: Wallets; fulfilment: FulfilmentHooks };
+/** A purchase that this batch settles. */
+type Settling = { checkout: CheckoutRow; state: 'PAID' | 'DECLINED' | 'EXPIRED'; chargeId: string };
+
+const STATE_AFTER = { SUCCEEDED: 'PAID', DECLINED: 'DECLINED', CANCELLED: 'EXPIRED' } as const;
+
+/**
+ * Settles purchases whose charge has ended, any number of them in a fixed number of statements: paid ones are sold, with their
+ * money in escrow and their fulfilment begun; of the others the stock goes back. Each is settled once, whoever asks how often.
+ */
+export async function settleBatch(sql: SqlTransaction, ends: readonly ChargeEnd[], deps: Deps): Promise<SettledBatch> {
+  const checkoutIds = [...new Set(ends.map(({ checkoutId }) => checkoutId))];
+  const checkouts = new Map((await lockCheckouts(sql, checkoutIds)).map((row) => [row.id, row]));
+  const endOf = new Map(ends.map((end) => [end.checkoutId, end]));
+  const settling = [...checkouts.values()].flatMap((checkout): Settling | [] => {
+    const { charge } = endOf.get(checkout.id)!;
+    return checkout.state === 'HELD' ? { checkout, state: STATE_AFTER[charge.status], chargeId: charge.chargeId } : [];
+  });
+  const before = await lockOrdersOf(sql, checkoutIds);
+  const settled = await settle(sql, settling, before, deps);
+  const now = new Map([...before, ...settled.orders].map((order) => [order.id, order]));
+  const byCheckout = groupBy([...now.values()], ({ checkoutId }) => checkoutId);
+  const states = new Map(settling.map(({ checkout, state }) => [checkout.id, state]));
+  const outcomes = ends.map(({ checkoutId }, index): SettleOutcome => {
+    const state = states.get(checkoutId);
+    const isFirst = ends.findIndex((end) => end.checkoutId === checkoutId) === index;
+    return {
+      state: state ?? checkouts.get(checkoutId)!.state,
+      settledHere: state !== undefined && isFirst,
+      orders: byCheckout.get(checkoutId) ?? [],
+    };
+  });
+  return { outcomes, ...settled };
+}
+
+async function settle(
+  sql: SqlTransaction,
+  settling: readonly Settling[],
+  allOrders: readonly OrderRow[],
+  deps: Deps,
+): Promise<Omit<SettledBatch, 'outcomes'>> {
+  if (settling.length === 0) return { events: [], orders: [], productIds: [] };
+  const stateOf = new Map(settling.map(({ checkout, state }) => [checkout.id, state]));
+  const orders = allOrders.filter(({ checkoutId }) => stateOf.has(checkoutId));
+  const isPaid = ({ checkoutId }: OrderRow) => stateOf.get(checkoutId) === 'PAID';
+  const paid = orders.filter(isPaid);
+  const paidIds = new Set(paid.map(({ id }) => id));
+  const lines = await readLines(
+    sql,
+    orders.map(({ id }) => id),
+  );
+  const sold = lines.filter(({ orderId }) => paidIds.has(orderId));
+  const released = lines.filter(({ orderId }) => !paidIds.has(orderId));
+  const soldOut = await moveHeldUnits(sql, sold, released);
+  await closeCheckouts(
+    sql,
+    settling.map(({ checkout, state, chargeId }) => ({ id: checkout.id, state, chargeId })),
+  );
+  const afterPayment = await moveOrders(sql, paid, { to: 'PAID', actor: 'PROVIDER' });
+  const cancelled = await moveOrders(
+    sql,
+    orders.filter((order) => !isPaid(order)),
+    { to: 'CANCELLED', actor: 'SYSTEM', note: 'Not paid.' },
+  );
+  await receivePayments(sql, paid, deps.wallets);
+  const delivered = await beginFulfilment(sql, afterPayment, sold, deps.fulfilment);
+  await noteSignals(sql, soldSignals(paid, sold));
+  const purchases = await purchaseEvents(sql, settling, paid, sold);
+  const events = await appendOnAir(sql, [...purchases, ...soldOut]);
+  const productIds = [...new Set(lines.map(({ productId }) => productId))];
+  return { events, orders: [...afterPayment, ...cancelled, ...delivered], productIds };
+}
+
+/** What was set aside is sold, or given back. Returns the events of the offers. */
+async function moveHeldUnits(
+  sql: SqlTransaction,
+  sold: readonly SoldLine[],
+  released: readonly SoldLine[],
+): Promise<LiveEventDraft[]> {
+  const lines = [...sold.map((line) => ({ line, isSold: true })), ...released.map((line) => ({ line, isSold: false }))];
+  const offerIds = [...new Set(lines.flatMap(({ line }) => line.offerId ?? []))];
+  const open = offerIds.length > 0 ? await lockOffers(sql, offerIds) : [];
+  await lockStock(sql, [...new Set(lines.map(({ line }) => line.itemId))]);
+  const left = await moveOfferUnits(
+    sql,
+    lines.flatMap(({ line: { offerId, quantity }, isSold }) =>
+      offerId === null ? [] : { offerId, held: -quantity, sold: isSold ? quantity : 0 },
+    ),
+  );
+  await moveStock(
+    sql,
+    lines.map(({ line: { itemId, warehouseId, quantity }, isSold }) => ({
+      itemId,
+      warehouseId,
+      onHand: isSold ? -quantity : 0,
+      held: -quantity,
+    })),
+  );
+  const isOpen = new Set(open.flatMap(({ id, endedAt }) => (endedAt === null ? id : [])));
+  const back = new Set(released.map(({ offerId }) => offerId));
+  return [
+    // What is sold was not to be had before, either: only what comes back changes what remains.
+    ...left
+      .filter(({ id }) => back.has(id) && isOpen.has(id))
+      .map(({ id, streamId, remaining }) => offerEvents.stockChanged(streamId, id, remaining)),
+    ...(await endSoldOutOffers(sql, offerIds)),
+  ];
+}
+
+/** The provider owes us the money, and it waits in the sellers' escrow. */
+async function receivePayments(sql: SqlTransaction, paid: readonly OrderRow[], wallets: Wallets): Promise<void> {
+  if (paid.length === 0) return;
+  const accounts = await wallets.accounts(
+    sql,
+    paid.flatMap(({ merchantId, currency }) => [
+      accountNames.clearing(currency),
+      accountNames.merchant(merchantId, currency, 'ESCROW'),
+    ]),
+  );
+  await wallets.post(
+    sql,
+    paid.map(({ id, currency, totalMinor }, index) => ({
+      debit: accounts[index * 2]!,
+      credit: accounts[index * 2 + 1]!,
+      unit: currency,
+      amount: totalMinor,
+      kind: 'ORDER_PAID',
+      causeId: id,
+    })),
+  );
+}
+
+async function beginFulfilment(
+  sql: SqlTransaction,
+  paid: readonly OrderRow[],
+  sold: readonly SoldLine[],
+  fulfilment: FulfilmentHooks,
+): Promise<OrderRow[]> {
+  const orderOf = new Map(paid.map((order) => [order.id, order]));
+  const done = await fulfilment.begin(
+    sql,
+    sold.map((line) => ({ ...line, sellerId: orderOf.get(line.orderId)!.merchantId })),
+  );
+  return moveOrders(
+    sql,
+    done.map((id) => orderOf.get(id)!),
+    { to: 'DELIVERED', actor: 'SYSTEM' },
+  );
+}
+
+function soldSignals(paid: readonly OrderRow[], sold: readonly SoldLine[]) {
+  const regionOf = new Map(paid.map(({ id, address }) => [id, address?.country ?? '']));
+  return sold.map(({ orderId, productId, quantity }) => ({
+    productId,
+    region: regionOf.get(orderId)!,
+    kind: 'PURCHASE' as const,
+    amount: BigInt(quantity),
+  }));
+}
+
+/** The feed hears of what was bought in a stream; of each product with the variant that was bought. */
+async function purchaseEvents(
+  sql: SqlTransaction,
+  settling: readonly Settling[],
+  paid: readonly OrderRow[],
+  sold: readonly SoldLine[],
+): Promise<LiveEventDraft[]> {
+  const inStream = new Map(paid.flatMap((order) => (order.streamId === null ? [] : [[order.id, order]])));
+  const lines = sold.filter(({ orderId }) => inStream.has(orderId));
+  if (lines.length === 0) return [];
+  const products = await snapshotProducts(sql, [...new Set(lines.map(({ productId }) => productId))], {
+    publishedOnly: false,
+  });
+  const checkouts = new Map(settling.map(({ checkout }) => [checkout.id, checkout]));
+  return lines.map(({ orderId, productId, variantId, quantity }) => {
+    const { streamId, checkoutId } = inStream.get(orderId)!;
+    const { showBuyer, buyerId, handle, displayName } = checkouts.get(checkoutId)!;
+    const product = products.get(productId)!;
+    const variants = product.variants!.filter(({ id }) => id === Number(variantId));
+    return productPurchased(streamId!, {
+      buyer: showBuyer ? { id: Number(buyerId), handle, displayName } : null,
+      product: { ...product, variants },
+      quantity,
+    });
+  });
+}

@@ -1,0 +1,47 @@
+import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+
+/** Live streams with gifts that are not yet counted for the product pinned there, most coins first. */
+export async function findStreamsWithNewGifts(sql: Queryable, streamsMax: number): Promise<bigint[]> {
+  const found = await rows<{ id: bigint }>(
+    sql,
+    `/* trends.newGifts */ SELECT s.id FROM showcase_item i JOIN stream s ON s.id = i.stream_id AND s.status = 'LIVE'
+      WHERE i.pinned_at IS NOT NULL AND s.gift_coins > i.coins_seen ORDER BY s.gift_coins - i.coins_seen DESC, s.id LIMIT $1`,
+    [streamsMax],
+  );
+  return found.map(({ id }) => id);
+}
+
+/** Locks those logs that nobody else holds. Returns their streams. */
+export async function lockFreeLogs(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<bigint[]> {
+  const locked = await rows<{ id: bigint }>(
+    sql,
+    `/* trends.lockFree */ SELECT stream_id AS id FROM live_log WHERE stream_id = ANY($1)
+      ORDER BY stream_id FOR NO KEY UPDATE SKIP LOCKED`,
+    [streamIds],
+  );
+  return locked.map(({ id }) => id);
+}
+
+/** Has the transaction fail rather than wait longer for a lock. */
+export async function limitLockWait(sql: SqlTransaction, waitMsMax: number): Promise<void> {
+  await rows(sql, `/* trends.limitLockWait */ SELECT set_config('lock_timeout', $1, true)`, [`${waitMsMax}ms`]);
+}
+
+/**
+ * Notes the coins given to streams, whose logs the caller has locked, since the last look, as signals for the products pinned there. Only
+ * what is live: with the end of a stream the rest is noted there.
+ */
+export async function noteGiftsWhilePinned(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<void> {
+  await rows(
+    sql,
+    `/* trends.giftsWhilePinned */ WITH given AS (
+       SELECT i.stream_id, i.product_id, s.gift_coins, s.gift_coins - i.coins_seen AS coins
+         FROM showcase_item i JOIN stream s ON s.id = i.stream_id AND s.status = 'LIVE'
+        WHERE i.stream_id = ANY($1) AND i.pinned_at IS NOT NULL AND s.gift_coins > i.coins_seen
+     ), seen AS (
+       UPDATE showcase_item i SET coins_seen = g.gift_coins FROM given g
+        WHERE i.stream_id = g.stream_id AND i.product_id = g.product_id
+     ) INSERT INTO trend_signal (product_id, region, kind, amount) SELECT product_id, '', 'GIFT', coins FROM given`,
+    [streamIds],
+  );
+}

@@ -1,0 +1,415 @@
+/**
+ * A server that speaks as Stripe does, as far as this project asks: form-encoded requests, idempotency keys, PaymentIntents with
+ * their states, refunds and disputes. What a card does depends on the name of its payment method, see `pm`. Tests break it with
+ * `fail` and `hold`, look into its books, and have it sign events.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Stripe from 'stripe';
+import type { StripeConfig } from '../../src/config.ts';
+
+/** What tests configure Hadiya with. */
+export const STRIPE_SECRETS: StripeConfig = { secretKey: 'sk_test_51Hadiya', webhookSecret: 'whsec_Hadiya' };
+
+/** Payment methods, by what they do. */
+export const pm = {
+  ok: 'pm_ok',
+  declined: 'pm_declined',
+  /** The bank asks for the buyer, as it does off session: an error, and the intent needs another method. */
+  authenticate: 'pm_authenticate',
+  /** The same, as Stripe says it to those who are on session. */
+  action: 'pm_action',
+  /** The money comes later, or does not. */
+  processing: 'pm_processing',
+  /** Removed since. */
+  missing: 'pm_missing',
+  /** Belongs to the customer cus_1. */
+  owned: 'pm_owned',
+} as const;
+
+/** A PaymentIntent, in Stripe's words. */
+export type StubIntent = {
+  id: string;
+  object: 'payment_intent';
+  amount: number;
+  amount_received: number;
+  currency: string;
+  status: string;
+  payment_method: string | null;
+  customer: string | null;
+  metadata: Record<string, string>;
+  cancellation_reason: string | null;
+  last_payment_error: { type: string; code: string } | null;
+};
+type StubRefund = {
+  id: string;
+  object: 'refund';
+  amount: number;
+  payment_intent: string;
+  status: string;
+  metadata: object;
+};
+type StubDispute = { id: string; object: 'dispute'; payment_intent: string; status: string; reason: string };
+
+/** A request, as it came. */
+export type StubRequest = { method: string; path: string; params: Record<string, string>; key: string | undefined };
+
+/**
+ * How a request goes wrong, before it has done anything, or after. `hang`: no answer; `break`: the connection breaks; 500: a failure
+ * that Stripe keeps under the key; 429 and 503: one that it does not keep.
+ */
+export type Fault = { when: 'before' | 'after'; how: 'hang' | 'break' | 500 | 429 | 503; times?: number };
+
+type Hold = { pattern: RegExp; reached: () => void; released: Promise<void> };
+type Answer = { status: number; body: object };
+type Stored = Answer & { fingerprint: string };
+
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly error: { type: string; code?: string; param?: string; message?: string; payment_intent?: object },
+  ) {
+    super(error.code);
+  }
+}
+
+const invalid = (code: string, param?: string) =>
+  new Refusal(400, { type: 'invalid_request_error', code, ...(param ? { param } : {}), message: `stub: ${code}` });
+const missing = (param: string) => new Refusal(404, { type: 'invalid_request_error', code: 'resource_missing', param });
+
+/** The smallest amount that Stripe charges. */
+const AMOUNT_MIN = 50;
+/** Parameters that each endpoint knows. Stripe refuses others. */
+const PARAMS: Record<string, RegExp> = {
+  create:
+    /^(amount|currency|payment_method|customer|confirm|automatic_payment_methods\[(enabled|allow_redirects)\]|metadata\[\w+\])$/,
+  confirm: /^off_session$/,
+  cancel: /^cancellation_reason$/,
+  refund: /^(payment_intent|amount|metadata\[\w+\])$/,
+};
+
+/** Stripe's books, and the rules by which they change. */
+class Books {
+  readonly intents = new Map<string, StubIntent>();
+  readonly refunds: StubRefund[] = [];
+  readonly disputes = new Map<string, StubDispute>();
+
+  create(params: Record<string, string>): StubIntent {
+    const amount = Number(params.amount);
+    if (!Number.isInteger(amount)) throw invalid('parameter_invalid_integer', 'amount');
+    if (amount < AMOUNT_MIN) throw invalid('amount_too_small', 'amount');
+    if (params.confirm === 'true') throw new Error('the adapter never confirms what it has not written down');
+    if (params.payment_method === pm.missing) throw missing('payment_method');
+    if (params.payment_method === pm.owned && params.customer !== 'cus_1')
+      throw invalid('parameter_missing', 'customer');
+    const intent: StubIntent = {
+      id: `pi_${this.intents.size + 1}`,
+      object: 'payment_intent',
+      amount,
+      amount_received: 0,
+      currency: params.currency!,
+      status: params.payment_method ? 'requires_confirmation' : 'requires_payment_method',
+      payment_method: params.payment_method ?? null,
+      customer: params.customer ?? null,
+      metadata: metadataOf(params),
+      cancellation_reason: null,
+      last_payment_error: null,
+    };
+    this.intents.set(intent.id, intent);
+    return intent;
+  }
+
+  confirm(id: string): StubIntent {
+    const intent = this.intent(id);
+    if (intent.status !== 'requires_confirmation') throw this.#unexpected(intent);
+    if (intent.payment_method === pm.declined) throw this.#decline(intent, 'card_declined');
+    if (intent.payment_method === pm.authenticate) throw this.#decline(intent, 'authentication_required');
+    if (intent.payment_method === pm.action) intent.status = 'requires_action';
+    else if (intent.payment_method === pm.processing) intent.status = 'processing';
+    else this.succeed(id);
+    return intent;
+  }
+
+  succeed(id: string): void {
+    const intent = this.intent(id);
+    intent.status = 'succeeded';
+    intent.amount_received = intent.amount;
+  }
+
+  cancel(id: string, reason: string | undefined): StubIntent {
+    const intent = this.intent(id);
+    if (!['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(intent.status)) {
+      throw this.#unexpected(intent);
+    }
+    intent.status = 'canceled';
+    intent.cancellation_reason = reason ?? null;
+    return intent;
+  }
+
+  refund(params: Record<string, string>): StubRefund {
+    const intent = this.intent(params.payment_intent!);
+    const amount = Number(params.amount);
+    const refunded = this.refundsOf(intent.id).reduce((sum, refund) => sum + refund.amount, 0);
+    if (intent.status !== 'succeeded') throw this.#unexpected(intent);
+    if (refunded + amount > intent.amount_received) throw invalid('charge_already_refunded');
+    const id = `re_${this.refunds.length + 1}`;
+    const refund = { id, object: 'refund' as const, amount, payment_intent: intent.id, status: 'succeeded' };
+    this.refunds.unshift({ ...refund, metadata: metadataOf(params) });
+    return this.refunds[0]!;
+  }
+
+  refundsOf(intentId: string | null): StubRefund[] {
+    return this.refunds.filter((refund) => refund.payment_intent === intentId);
+  }
+
+  intent(id: string): StubIntent {
+    const intent = this.intents.get(id);
+    if (!intent) throw missing('intent');
+    return intent;
+  }
+
+  #decline(intent: StubIntent, code: string): Refusal {
+    intent.status = 'requires_payment_method';
+    intent.last_payment_error = { type: 'card_error', code };
+    return new Refusal(402, {
+      type: 'card_error',
+      code,
+      message: `${intent.payment_method}: ${code}`,
+      payment_intent: intent,
+    });
+  }
+
+  #unexpected(intent: StubIntent): Refusal {
+    const code = 'payment_intent_unexpected_state';
+    return new Refusal(400, { type: 'invalid_request_error', code, payment_intent: intent });
+  }
+}
+
+/** A running stub. */
+export class StripeStub {
+  readonly books = new Books();
+  /** Everything that was asked, repeats included. */
+  readonly requests: StubRequest[] = [];
+  readonly #stored = new Map<string, Stored>();
+  readonly #running = new Set<string>();
+  readonly #faults: { pattern: RegExp; fault: Fault; left: number }[] = [];
+  readonly #holds: Hold[] = [];
+  readonly #server = createServer((req, res) => {
+    this.#serve(req, res).catch((error: Error) =>
+      respond(res, { status: 500, body: { error: { type: 'api_error', message: error.message } } }),
+    );
+  });
+
+  /** Where the adapter finds it. */
+  get options() {
+    const { port } = this.#server.address() as AddressInfo;
+    return { host: '127.0.0.1', port, protocol: 'http' as const };
+  }
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Breaks the next requests whose "METHOD /path" matches. */
+  fail(pattern: RegExp, fault: Fault): void {
+    this.#faults.push({ pattern, fault, left: fault.times ?? 1 });
+  }
+
+  /** Keeps the next request whose "METHOD /path" matches waiting, before it does anything. */
+  hold(pattern: RegExp): { reached: Promise<void>; release: () => void } {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const reached = new Promise<void>((resolve) => {
+      this.#holds.push({ pattern, reached: resolve, released });
+    });
+    return { reached, release };
+  }
+
+  /** Forgets what was answered under idempotency keys, as Stripe does after a day. */
+  forgetKeys(): void {
+    this.#stored.clear();
+  }
+
+  /** How often something was asked. */
+  count(pattern: RegExp): number {
+    return this.requests.filter(({ method, path }) => pattern.test(`${method} ${path}`)).length;
+  }
+
+  /** The statuses of all intents, oldest first. */
+  statuses(): string[] {
+    return [...this.books.intents.values()].map(({ status }) => status);
+  }
+
+  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req as AsyncIterable<Buffer>) chunks.push(chunk);
+    const url = new URL(req.url!, 'http://stub');
+    const params = Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString()));
+    const key = req.method === 'POST' ? (req.headers['idempotency-key'] as string | undefined) : undefined;
+    const request: StubRequest = { method: req.method!, path: url.pathname, params, key };
+    this.requests.push(request);
+    const name = `${request.method} ${request.path}`;
+    if (req.headers.authorization !== `Bearer ${STRIPE_SECRETS.secretKey}`) {
+      return respond(res, {
+        status: 401,
+        body: { error: { type: 'invalid_request_error', message: 'Invalid API Key' } },
+      });
+    }
+    if (key !== undefined && this.#running.has(key)) {
+      const error = { type: 'invalid_request_error', code: 'idempotency_key_in_use' };
+      return respond(res, { status: 409, body: { error } });
+    }
+    if (key !== undefined) this.#running.add(key);
+    try {
+      await this.#wait(name);
+      const fault = this.#faultFor(name);
+      if (fault?.when === 'before' && fault.how !== 500) return breakDown(res, fault.how);
+      const { answer, replayed } = this.#once(request, url, fault);
+      if (fault?.when === 'after' && fault.how !== 500) return breakDown(res, fault.how);
+      respond(res, answer, replayed);
+    } finally {
+      if (key !== undefined) this.#running.delete(key);
+    }
+  }
+
+  async #wait(name: string): Promise<void> {
+    const hold = this.#holds.find(({ pattern }) => pattern.test(name));
+    if (!hold) return;
+    this.#holds.splice(this.#holds.indexOf(hold), 1);
+    hold.reached();
+    await hold.released;
+  }
+
+  #faultFor(name: string): Fault | undefined {
+    const found = this.#faults.find(({ pattern, left }) => left > 0 && pattern.test(name));
+    if (found) found.left--;
+    return found?.fault;
+  }
+
+  /** Answers a key as it was answered before. Validation, too, happens first. */
+  #once(request: StubRequest, url: URL, fault: Fault | undefined): { answer: Answer; replayed: boolean } {
+    const { key } = request;
+    if (!key) return { answer: this.#answer(request, url), replayed: false };
+    const fingerprint = JSON.stringify([request.path, request.params]);
+    const known = this.#stored.get(key);
+    if (known) {
+      if (known.fingerprint === fingerprint) return { answer: known, replayed: true };
+      const message = 'Keys for idempotent requests can only be used with the same parameters';
+      return { answer: { status: 400, body: { error: { type: 'idempotency_error', message } } }, replayed: false };
+    }
+    const failed = { status: 500, body: { error: { type: 'api_error', message: 'stub: it broke' } } };
+    const done = fault?.how === 500 && fault.when === 'before' ? failed : this.#answer(request, url);
+    const answer = fault?.how === 500 ? failed : done;
+    // Stripe keeps the very bytes, not the object, which goes on to change; and nothing of what it did not begin to do.
+    if (![400, 404].includes(answer.status))
+      this.#stored.set(key, { status: answer.status, body: structuredClone(answer.body), fingerprint });
+    return { answer, replayed: false };
+  }
+
+  #answer(request: StubRequest, url: URL): Answer {
+    try {
+      return { status: 200, body: this.#route(request, url) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { status: error.status, body: { error: error.error } };
+    }
+  }
+
+  #route({ method, path, params }: StubRequest, url: URL): object {
+    const { books } = this;
+    const [, , resource, id = '', action] = path.split('/');
+    const check = (endpoint: string) => {
+      const unknown = Object.keys(params).find((name) => !PARAMS[endpoint]!.test(name));
+      if (unknown) throw invalid('parameter_unknown', unknown);
+    };
+    switch (`${method} ${resource}${id && '/id'}${action ? `/${action}` : ''}`) {
+      case 'POST payment_intents':
+        check('create');
+        return books.create(params);
+      case 'GET payment_intents/id':
+        return books.intent(id);
+      case 'POST payment_intents/id/confirm':
+        check('confirm');
+        return books.confirm(id);
+      case 'POST payment_intents/id/cancel':
+        check('cancel');
+        return books.cancel(id, params.cancellation_reason);
+      case 'POST refunds':
+        check('refund');
+        return books.refund(params);
+      case 'GET refunds':
+        return { object: 'list', has_more: false, data: books.refundsOf(url.searchParams.get('payment_intent')) };
+      case 'GET disputes/id':
+        if (!books.disputes.has(id)) throw missing('dispute');
+        return books.disputes.get(id)!;
+      default:
+        throw new Refusal(404, { type: 'invalid_request_error', message: `stub: ${method} ${path}` });
+    }
+  }
+}
+
+/** Starts a stub. */
+export function startStripeStub(): Promise<StripeStub> {
+  return new StripeStub().start();
+}
+
+let events = 0;
+
+/** An event as Stripe sends it: a name for what has happened to an object, and the object as it was then. */
+export function stripeEvent(type: string, object: object, fields: { id?: string; created?: number } = {}): object {
+  const { id = `evt_${++events}`, created = Math.floor(Date.now() / 1_000) } = fields;
+  return { id, object: 'event', type, created, livemode: false, data: { object } };
+}
+
+/** The header that Stripe would sign a body with. */
+export function signatureOf(body: string, options: { secret?: string; atS?: number } = {}): string {
+  const { secret = STRIPE_SECRETS.webhookSecret, atS } = options;
+  return Stripe.webhooks.generateTestHeaderString({ payload: body, secret, ...(atS ? { timestamp: atS } : {}) });
+}
+
+/** Sends a body to the webhook of a server; returns the HTTP status. Signed, unless there is a signature given or `null`. */
+export async function deliver(serverUrl: string, event: object | string, signature?: string | null): Promise<number> {
+  const body = typeof event === 'string' ? event : JSON.stringify(event);
+  const header = signature === undefined ? signatureOf(body) : signature;
+  const response = await fetch(new URL('/webhooks/stripe', serverUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(header === null ? {} : { 'stripe-signature': header }) },
+    body,
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+function metadataOf(params: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(params).flatMap(([name, value]) => {
+      const match = /^metadata\[(\w+)\]$/.exec(name);
+      return match ? [[match[1], value]] : [];
+    }),
+  );
+}
+
+function breakDown(res: ServerResponse, how: Fault['how']): void {
+  if (how === 'hang') return;
+  if (how === 'break') res.destroy();
+  else respond(res, { status: how, body: { error: { type: how === 429 ? 'invalid_request_error' : 'api_error' } } });
+}
+
+function respond(res: ServerResponse, { status, body }: Answer, replayed = false): void {
+  res.writeHead(status, {
+    'content-type': 'application/json',
+    'request-id': 'req_stub',
+    // What is stored is not worth asking for again.
+    ...(status === 500 ? { 'stripe-should-retry': 'false' } : {}),
+    ...(replayed ? { 'idempotent-replayed': 'true' } : {}),
+  });
+  res.end(JSON.stringify(body));
+}
