@@ -264,6 +264,11 @@ test('variants of one barcode share stock with the merchant’s other products',
   expect(rows).toEqual([{ line: 2, problems: [expect.stringMatching(/^gtin: .*cannot change/)] }]);
 });
 
+/** Several batches: long enough to be killed in the middle. */
+const KILLED_ROWS = 3_000;
+/** It starts two processes, one after the other. */
+const KILL_TEST_LIMIT_MS = 90_000;
+
 /** A file of many products, some of several variants. */
 function big(rows: number): string {
   const lines = Array.from({ length: rows }, (_, index) => {
@@ -293,8 +298,11 @@ test('a batch costs the same number of statements, however long it is', async ({
   expect(one).toBeLessThanOrEqual(14);
 });
 
-test('an import that was killed is run again, and ends as one that was not', async ({ server, db }) => {
-  const content = big(6_000);
+test('an import that was killed is run again, and ends as one that was not', { timeout: KILL_TEST_LIMIT_MS }, async ({
+  server,
+  db,
+}) => {
+  const content = big(KILLED_ROWS);
   const [killed, whole] = [await makeShop(server), await makeShop(server)];
   const { child, ended } = await runImport(db, content, ['--merchant', killed.handle]);
   const count = async () => {
@@ -307,9 +315,9 @@ test('an import that was killed is run again, and ends as one that was not', asy
   child.kill('SIGKILL');
   await ended;
   expect((await count()) % 500).toBe(0); // whole batches
-  expect(await count()).toBeLessThan(6_000);
+  expect(await count()).toBeLessThan(KILLED_ROWS);
   expect(await (await runImport(db, content, ['--merchant', killed.handle])).ended).toMatchObject({ code: 0 });
-  expect(await importText(server, whole, content)).toMatchObject({ imported: 6_000 });
+  expect(await importText(server, whole, content)).toMatchObject({ imported: KILLED_ROWS });
   const stateOf = async ({ merchantId }: Shop) =>
     (
       await db.pool.query(
