@@ -51,6 +51,8 @@ export function connectDatabase(url: string, log: Logger): Database {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'hadiya',
+    // Statements of one transaction that do not wait for each other are sent at once, see `together`.
+    pipeline: true,
     Client: hearingClient(listeners),
   });
   // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
@@ -98,6 +100,26 @@ export async function rows<Row extends pg.QueryResultRow>(
   return result.rows;
 }
 
+/** What Postgres says of a statement behind one that failed in the same transaction. */
+const IN_FAILED_TRANSACTION = '25P02';
+
+/**
+ * Waits for statements of one transaction that do not need each other's results. They are sent at once and done in the order that
+ * they were sent, so locks are still taken in that order; what is saved are the round trips, while locks are held.
+ * Always waits for all of them: nothing of a failed transaction may be sent after its end.
+ * @throws what the first one threw that failed by itself
+ */
+export async function together<Results extends readonly unknown[]>(
+  ...work: { [Index in keyof Results]: Promise<Results[Index]> }
+): Promise<Results> {
+  const ends = await Promise.allSettled(work);
+  const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+  if (errors.length > 0) {
+    throw errors.find((error) => (error as { code?: unknown } | null)?.code !== IN_FAILED_TRANSACTION) ?? errors[0];
+  }
+  return ends.map((end) => (end as PromiseFulfilledResult<unknown>).value) as unknown as Results;
+}
+
 /** A name for the database that no other has: not one on another server, nor a copy of it on the same. */
 export async function readDeployment(sql: Queryable): Promise<string> {
   const [deployment] = await rows<{ id: string }>(
@@ -122,8 +144,8 @@ async function attemptTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) 
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('BEGIN');
-    const result = await work(client);
+    // Sent with the first statement, which waits behind it.
+    const [, result] = await together(client.query('BEGIN'), work(client));
     await client.query('COMMIT');
     return result;
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { SqlTransaction } from '../../db/database.ts';
+import { type SqlTransaction, together } from '../../db/database.ts';
 import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
 import { readStatuses } from './streams.repo.ts';
@@ -11,8 +11,7 @@ import { readStatuses } from './streams.repo.ts';
 export async function appendOnAir(sql: SqlTransaction, drafts: readonly LiveEventDraft[]): Promise<LiveEvent[]> {
   if (drafts.length === 0) return [];
   const streamIds = [...new Set(drafts.map(({ streamId }) => streamId))];
-  await lockLogs(sql, streamIds);
-  const statuses = await readStatuses(sql, streamIds);
+  const [, statuses] = await together(lockLogs(sql, streamIds), readStatuses(sql, streamIds));
   return appendEvents(
     sql,
     drafts.filter(({ streamId }) => statuses.get(streamId) === 'LIVE'),

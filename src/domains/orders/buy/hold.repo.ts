@@ -23,7 +23,8 @@ const VARIANTS = statement(
   `SELECT v.id, v.product_id AS "productId", v.merchant_id AS "merchantId", v.item_id AS "itemId", p.kind,
           v.price_minor AS "priceMinor", v.currency, v.active AND p.status = 'PUBLISHED' AS "isOnSale",
           m.kind = 'PLATFORM' AS "fromPartners"
-     FROM product_variant v JOIN product p ON p.id = v.product_id JOIN merchant m ON m.id = v.merchant_id WHERE v.id = ANY($1)`,
+     FROM product_variant v JOIN product p ON p.id = v.product_id JOIN merchant m ON m.id = v.merchant_id
+    WHERE v.id = ANY(ARRAY(SELECT unnest($1::bigint[]) UNION SELECT variant_id FROM offer WHERE id = ANY($2)))`,
 );
 // Rows are locked in the order of the whole schema; what is joined is not.
 const LOCK_STOCK = statement(
@@ -82,9 +83,12 @@ export async function readCheckouts(
   return new Map(found.map((row) => [callKey(row), row]));
 }
 
-/** Variants as they are for sale, in one statement. */
-export async function readVariants(sql: Queryable, ids: readonly bigint[]): Promise<Map<bigint, VariantForSale>> {
-  const found = await rows<VariantForSale>(sql, VARIANTS, [ids]);
+/** Variants as they are for sale, and those of offers, in one statement. */
+export async function readVariants(
+  sql: Queryable,
+  { ids, offerIds }: { ids: readonly bigint[]; offerIds: readonly bigint[] },
+): Promise<Map<bigint, VariantForSale>> {
+  const found = await rows<VariantForSale>(sql, VARIANTS, [ids, offerIds]);
   return new Map(found.map((row) => [row.id, row]));
 }
 
@@ -111,22 +115,29 @@ export async function readStreams(sql: Queryable, ids: readonly bigint[]): Promi
   return new Set(found.map(({ id }) => id));
 }
 
-/** The time of the database. */
-export async function readNow(sql: Queryable): Promise<Date> {
-  const [row] = await rows<{ now: Date }>(sql, DRAW, [0, 0]);
-  return row!.now;
+/** The time of the database, and ids for what is to be inserted. */
+export type Drawn = { now: Date; checkoutIds: bigint[]; orderIds: bigint[] };
+
+/** Draws ids for so many purchases and orders at the most; those that are not needed are gone. */
+export async function drawIds(sql: Queryable, checkouts: number, orders: number): Promise<Drawn> {
+  const [drawn] = await rows<{ now: Date; checkouts: string[]; orders: string[] }>(sql, DRAW, [checkouts, orders]);
+  const { now } = drawn!;
+  return { now, checkoutIds: drawn!.checkouts.map(BigInt), orderIds: drawn!.orders.map(BigInt) };
 }
 
 /** One order of a purchase that is held. */
 export type HeldOrder = { id: bigint; checkoutId: bigint };
 
-/** Inserts purchases with their orders and lines, in two statements. Returns the checkouts' ids, in order. */
-export async function insertHeld(sql: SqlTransaction, plans: readonly Plan[], holdMs: number): Promise<bigint[]> {
+/** Inserts purchases with their orders and lines, in one statement. Returns the checkouts' ids, in order. */
+export async function insertHeld(
+  sql: SqlTransaction,
+  plans: readonly Plan[],
+  ids: Omit<Drawn, 'now'>,
+  holdMs: number,
+): Promise<bigint[]> {
   if (plans.length === 0) return [];
-  const orderCount = plans.reduce((count, plan) => count + plan.orders.length, 0);
-  const [drawn] = await rows<{ checkouts: string[]; orders: string[] }>(sql, DRAW, [plans.length, orderCount]);
-  const checkoutIds = drawn!.checkouts.map(BigInt);
-  const orderIds = drawn!.orders.map(BigInt).values();
+  const checkoutIds = ids.checkoutIds.slice(0, plans.length);
+  const orderIds = ids.orderIds.values();
   const orders = plans.flatMap((plan, index) =>
     plan.orders.map((order) => ({ plan, ...order, id: orderIds.next().value!, checkoutId: checkoutIds[index]! })),
   );

@@ -1,15 +1,16 @@
-import type { SqlTransaction } from '../../../db/database.ts';
+import { type SqlTransaction, together } from '../../../db/database.ts';
 import type { LiveEventDraft } from '../../../live/live-event.ts';
 import { findAddresses } from '../../accounts/accounts.api.ts';
 import { lockOffers, moveOfferUnits, type OfferForSale, readEligible } from '../../offers/offers.api.ts';
 import { offerEvents } from '../../offers/offers.events.ts';
 import {
+  type Drawn,
+  drawIds,
   insertHeld,
   lockStock,
   moveStock,
   readBought,
   readCheckouts,
-  readNow,
   readStreams,
   readVariants,
 } from './hold.repo.ts';
@@ -33,45 +34,43 @@ export async function holdBatch(
   purchases: readonly Purchase[],
   holdMs: number,
 ): Promise<HeldBatch> {
-  const shop = await readShop(sql, purchases);
+  const { shop, ids } = await readShop(sql, purchases);
   const verdicts = judge(purchases, shop);
   const plans = verdicts.flatMap((verdict) => (verdict.kind === 'GO' ? verdict.plan : []));
-  const checkoutIds = (await insertHeld(sql, plans, holdMs)).values();
+  const [inserted, taken] = await together(insertHeld(sql, plans, ids, holdMs), takeStock(sql, plans));
+  const checkoutIds = inserted.values();
   const outcomes = verdicts.map((verdict): HoldOutcome => {
     if (verdict.kind !== 'GO') return verdict;
     const { amountMinor, currency } = verdict.plan;
     return { kind: 'HELD', checkoutId: checkoutIds.next().value!, amountMinor, currency };
   });
-  return { outcomes, ...(await takeStock(sql, plans)) };
+  return { outcomes, ...taken };
 }
 
-async function readShop(sql: SqlTransaction, purchases: readonly Purchase[]): Promise<Shop> {
+async function readShop(
+  sql: SqlTransaction,
+  purchases: readonly Purchase[],
+): Promise<{ shop: Shop; ids: Omit<Drawn, 'now'> }> {
   const lines = purchases.flatMap((purchase) => purchase.lines.map((line) => ({ ...line, purchase })));
-  const checkouts = await readCheckouts(sql, purchases);
   const offerIds = unique(lines.flatMap(({ offerId }) => offerId ?? []));
-  const offers = new Map(
-    (offerIds.length > 0 ? await lockOffers(sql, offerIds) : []).map((offer) => [offer.id, offer]),
-  );
-  const variants = await readVariants(
-    sql,
-    unique([...lines.flatMap(({ variantId }) => variantId ?? []), ...[...offers.values()].map((o) => o.variantId)]),
-  );
-  const stock = await lockStock(sql, unique([...variants.values()].map(({ itemId }) => itemId)));
-  const buyers = unique(purchases.map(({ buyerId }) => buyerId));
   const addressIds = unique(purchases.flatMap(({ addressId }) => addressId ?? []));
-  const addresses = addressIds.length > 0 ? await findAddresses(sql, addressIds) : [];
-  return {
+  const [checkouts, locked, variants, bought, addresses, streams] = await together(
+    readCheckouts(sql, purchases),
+    offerIds.length > 0 ? lockOffers(sql, offerIds) : Promise.resolve([]),
+    readVariants(sql, { ids: unique(lines.flatMap(({ variantId }) => variantId ?? [])), offerIds }),
+    readBought(sql, offerIds, unique(purchases.map(({ buyerId }) => buyerId))),
+    addressIds.length > 0 ? findAddresses(sql, addressIds) : Promise.resolve([]),
+    readStreams(sql, unique(purchases.flatMap(({ streamId }) => streamId ?? []))),
+  );
+  const offers = new Map(locked.map((offer) => [offer.id, offer]));
+  const [stock, { now, ...ids }] = await together(
+    lockStock(sql, unique([...variants.values()].map(({ itemId }) => itemId))),
     // Behind the locks: whoever waited for one sees whether an offer ran out meanwhile.
-    now: await readNow(sql),
-    checkouts,
-    offers,
-    variants,
-    stock,
-    bought: await readBought(sql, [...offers.keys()], buyers),
-    eligible: await readPairs(sql, lines, offers),
-    addresses: new Map(addresses.map((row) => [row.id, { ...row, isRemoved: row.removedAt !== null }])),
-    streams: await readStreams(sql, unique(purchases.flatMap(({ streamId }) => streamId ?? []))),
-  };
+    drawIds(sql, purchases.length, lines.length),
+  );
+  const eligible = await readPairs(sql, lines, offers);
+  const own = new Map(addresses.map((row) => [row.id, { ...row, isRemoved: row.removedAt !== null }]));
+  return { shop: { now, checkouts, offers, variants, stock, bought, eligible, addresses: own, streams }, ids };
 }
 
 /** Who among those who want something of a restricted offer may have it. */
@@ -90,18 +89,20 @@ async function readPairs(
 
 async function takeStock(sql: SqlTransaction, plans: readonly Plan[]): Promise<Omit<HeldBatch, 'outcomes'>> {
   const lines = plans.flatMap(({ orders }) => orders.flatMap((order) => order.lines));
-  const left = await moveOfferUnits(
-    sql,
-    lines.flatMap(({ offer, quantity }) => (offer ? { offerId: offer.id, held: quantity, sold: 0 } : [])),
-  );
-  await moveStock(
-    sql,
-    lines.map(({ variant, warehouseId, quantity }) => ({
-      itemId: variant.itemId,
-      warehouseId,
-      onHand: 0,
-      held: quantity,
-    })),
+  const [left] = await together(
+    moveOfferUnits(
+      sql,
+      lines.flatMap(({ offer, quantity }) => (offer ? { offerId: offer.id, held: quantity, sold: 0 } : [])),
+    ),
+    moveStock(
+      sql,
+      lines.map(({ variant, warehouseId, quantity }) => ({
+        itemId: variant.itemId,
+        warehouseId,
+        onHand: 0,
+        held: quantity,
+      })),
+    ),
   );
   return {
     // One event an offer, however many of its units the batch takes.

@@ -48,13 +48,18 @@ const LOCK_ORDERS_OF = statement(
   'orders.lockOfCheckouts',
   `SELECT ${ORDER_COLUMNS} FROM shop_order o WHERE o.checkout_id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE`,
 );
-const LINES = statement(
-  'orders.linesToSell',
-  `SELECT l.id, l.order_id AS "orderId", l.variant_id AS "variantId", l.product_id AS "productId", l.item_id AS "itemId",
+const LINE_COLUMNS = `l.id, l.order_id AS "orderId", l.variant_id AS "variantId", l.product_id AS "productId", l.item_id AS "itemId",
           l.offer_id AS "offerId", l.kind, l.quantity, l.unit_price_minor AS "unitPriceMinor",
           l.refunded_quantity AS "refundedQuantity", l.returned_quantity AS "returnedQuantity", l.delivered_at AS "deliveredAt",
-          l.warehouse_id AS "warehouseId", w.merchant_id AS "warehouseMerchantId", w.promise_minutes AS "promiseMinutes"
-     FROM order_line l JOIN warehouse w ON w.id = l.warehouse_id WHERE l.order_id = ANY($1) ORDER BY l.id`,
+          l.warehouse_id AS "warehouseId", w.merchant_id AS "warehouseMerchantId", w.promise_minutes AS "promiseMinutes"`;
+const LINES = statement(
+  'orders.linesToSell',
+  `SELECT ${LINE_COLUMNS} FROM order_line l JOIN warehouse w ON w.id = l.warehouse_id WHERE l.order_id = ANY($1) ORDER BY l.id`,
+);
+const LINES_OF = statement(
+  'orders.linesOfCheckouts',
+  `SELECT ${LINE_COLUMNS} FROM order_line l JOIN warehouse w ON w.id = l.warehouse_id
+    WHERE l.order_id = ANY(ARRAY(SELECT id FROM shop_order WHERE checkout_id = ANY($1))) ORDER BY l.id`,
 );
 // Only what was paid keeps its key: a refusal does not use it up.
 const CLOSE = statement(
@@ -96,6 +101,11 @@ export async function findOrdersOf(sql: Queryable, checkoutId: bigint): Promise<
 /** The lines of orders, in one statement. */
 export async function readLines(sql: Queryable, orderIds: readonly bigint[]): Promise<SoldLine[]> {
   return rows<SoldLine>(sql, LINES, [orderIds]);
+}
+
+/** The lines of purchases, in one statement. */
+export async function readLinesOf(sql: Queryable, checkoutIds: readonly bigint[]): Promise<SoldLine[]> {
+  return rows<SoldLine>(sql, LINES_OF, [checkoutIds]);
 }
 
 /** Notes how purchases ended, in one statement. */

@@ -1,4 +1,4 @@
-import type { SqlTransaction } from '../../../db/database.ts';
+import { type SqlTransaction, together } from '../../../db/database.ts';
 import { groupBy } from '../../../kernel/group-by.ts';
 import type { LiveEvent, LiveEventDraft } from '../../../live/live-event.ts';
 import { snapshotProducts } from '../../catalog/catalog.api.ts';
@@ -18,7 +18,7 @@ import {
   closeCheckouts,
   lockCheckouts,
   lockOrdersOf,
-  readLines,
+  readLinesOf,
   type SoldLine,
 } from './settle.repo.ts';
 
@@ -43,20 +43,26 @@ const STATE_AFTER = { SUCCEEDED: 'PAID', DECLINED: 'DECLINED', CANCELLED: 'EXPIR
  */
 export async function settleBatch(sql: SqlTransaction, ends: readonly ChargeEnd[], deps: Deps): Promise<SettledBatch> {
   const checkoutIds = [...new Set(ends.map(({ checkoutId }) => checkoutId))];
-  const checkouts = new Map((await lockCheckouts(sql, checkoutIds)).map((row) => [row.id, row]));
+  const [locked, before, lines] = await together(
+    lockCheckouts(sql, checkoutIds),
+    lockOrdersOf(sql, checkoutIds),
+    readLinesOf(sql, checkoutIds),
+  );
+  const checkouts = new Map(locked.map((row) => [row.id, row]));
   const endOf = new Map(ends.map((end) => [end.checkoutId, end]));
   const settling = [...checkouts.values()].flatMap((checkout): Settling | [] => {
     const { charge } = endOf.get(checkout.id)!;
     return checkout.state === 'HELD' ? { checkout, state: STATE_AFTER[charge.status], chargeId: charge.chargeId } : [];
   });
-  const before = await lockOrdersOf(sql, checkoutIds);
-  const settled = await settle(sql, settling, before, deps);
+  const settled = await settle(sql, settling, { orders: before, lines }, deps);
   const now = new Map([...before, ...settled.orders].map((order) => [order.id, order]));
   const byCheckout = groupBy([...now.values()], ({ checkoutId }) => checkoutId);
   const states = new Map(settling.map(({ checkout, state }) => [checkout.id, state]));
-  const outcomes = ends.map(({ checkoutId }, index): SettleOutcome => {
+  const answered = new Set<bigint>();
+  const outcomes = ends.map(({ checkoutId }): SettleOutcome => {
     const state = states.get(checkoutId);
-    const isFirst = ends.findIndex((end) => end.checkoutId === checkoutId) === index;
+    const isFirst = !answered.has(checkoutId);
+    answered.add(checkoutId);
     return {
       state: state ?? checkouts.get(checkoutId)!.state,
       settledHere: state !== undefined && isFirst,
@@ -69,39 +75,40 @@ export async function settleBatch(sql: SqlTransaction, ends: readonly ChargeEnd[
 async function settle(
   sql: SqlTransaction,
   settling: readonly Settling[],
-  allOrders: readonly OrderRow[],
+  all: { orders: readonly OrderRow[]; lines: readonly SoldLine[] },
   deps: Deps,
 ): Promise<Omit<SettledBatch, 'outcomes'>> {
   if (settling.length === 0) return { events: [], orders: [], productIds: [] };
   const stateOf = new Map(settling.map(({ checkout, state }) => [checkout.id, state]));
-  const orders = allOrders.filter(({ checkoutId }) => stateOf.has(checkoutId));
-  const isPaid = ({ checkoutId }: OrderRow) => stateOf.get(checkoutId) === 'PAID';
-  const paid = orders.filter(isPaid);
+  const orders = all.orders.filter(({ checkoutId }) => stateOf.has(checkoutId));
+  const paid = orders.filter(({ checkoutId }) => stateOf.get(checkoutId) === 'PAID');
   const paidIds = new Set(paid.map(({ id }) => id));
-  const lines = await readLines(
-    sql,
-    orders.map(({ id }) => id),
+  const unpaid = orders.filter(({ id }) => !paidIds.has(id));
+  const unpaidIds = new Set(unpaid.map(({ id }) => id));
+  const sold = all.lines.filter(({ orderId }) => paidIds.has(orderId));
+  const released = all.lines.filter(({ orderId }) => unpaidIds.has(orderId));
+  // None needs what another finds; they are sent, and take their locks, in this order.
+  const [soldOut, , afterPayment, cancelled, , delivered, , purchases] = await together(
+    moveHeldUnits(sql, sold, released),
+    closeCheckouts(
+      sql,
+      settling.map(({ checkout, state, chargeId }) => ({ id: checkout.id, state, chargeId })),
+    ),
+    moveOrders(sql, paid, { to: 'PAID', actor: 'PROVIDER' }),
+    moveOrders(sql, unpaid, { to: 'CANCELLED', actor: 'SYSTEM', note: 'Not paid.' }),
+    receivePayments(sql, paid, deps.wallets),
+    beginFulfilment(sql, paid, sold, deps.fulfilment),
+    noteSignals(sql, soldSignals(paid, sold)),
+    purchaseEvents(sql, settling, paid, sold),
   );
-  const sold = lines.filter(({ orderId }) => paidIds.has(orderId));
-  const released = lines.filter(({ orderId }) => !paidIds.has(orderId));
-  const soldOut = await moveHeldUnits(sql, sold, released);
-  await closeCheckouts(
+  const afterDelivery = await moveOrders(
     sql,
-    settling.map(({ checkout, state, chargeId }) => ({ id: checkout.id, state, chargeId })),
+    afterPayment.filter(({ id }) => delivered.has(id)),
+    { to: 'DELIVERED', actor: 'SYSTEM' },
   );
-  const afterPayment = await moveOrders(sql, paid, { to: 'PAID', actor: 'PROVIDER' });
-  const cancelled = await moveOrders(
-    sql,
-    orders.filter((order) => !isPaid(order)),
-    { to: 'CANCELLED', actor: 'SYSTEM', note: 'Not paid.' },
-  );
-  await receivePayments(sql, paid, deps.wallets);
-  const delivered = await beginFulfilment(sql, afterPayment, sold, deps.fulfilment);
-  await noteSignals(sql, soldSignals(paid, sold));
-  const purchases = await purchaseEvents(sql, settling, paid, sold);
   const events = await appendOnAir(sql, [...purchases, ...soldOut]);
-  const productIds = [...new Set(lines.map(({ productId }) => productId))];
-  return { events, orders: [...afterPayment, ...cancelled, ...delivered], productIds };
+  const productIds = [...new Set([...sold, ...released].map(({ productId }) => productId))];
+  return { events, orders: [...afterPayment, ...cancelled, ...afterDelivery], productIds };
 }
 
 /** What was set aside is sold, or given back. Returns the events of the offers. */
@@ -112,22 +119,25 @@ async function moveHeldUnits(
 ): Promise<LiveEventDraft[]> {
   const lines = [...sold.map((line) => ({ line, isSold: true })), ...released.map((line) => ({ line, isSold: false }))];
   const offerIds = [...new Set(lines.flatMap(({ line }) => line.offerId ?? []))];
-  const open = offerIds.length > 0 ? await lockOffers(sql, offerIds) : [];
-  await lockStock(sql, [...new Set(lines.map(({ line }) => line.itemId))]);
-  const left = await moveOfferUnits(
-    sql,
-    lines.flatMap(({ line: { offerId, quantity }, isSold }) =>
-      offerId === null ? [] : { offerId, held: -quantity, sold: isSold ? quantity : 0 },
+  const [open, , left, , ended] = await together(
+    offerIds.length > 0 ? lockOffers(sql, offerIds) : Promise.resolve([]),
+    lockStock(sql, [...new Set(lines.map(({ line }) => line.itemId))]),
+    moveOfferUnits(
+      sql,
+      lines.flatMap(({ line: { offerId, quantity }, isSold }) =>
+        offerId === null ? [] : { offerId, held: -quantity, sold: isSold ? quantity : 0 },
+      ),
     ),
-  );
-  await moveStock(
-    sql,
-    lines.map(({ line: { itemId, warehouseId, quantity }, isSold }) => ({
-      itemId,
-      warehouseId,
-      onHand: isSold ? -quantity : 0,
-      held: -quantity,
-    })),
+    moveStock(
+      sql,
+      lines.map(({ line: { itemId, warehouseId, quantity }, isSold }) => ({
+        itemId,
+        warehouseId,
+        onHand: isSold ? -quantity : 0,
+        held: -quantity,
+      })),
+    ),
+    endSoldOutOffers(sql, offerIds),
   );
   const isOpen = new Set(open.flatMap(({ id, endedAt }) => (endedAt === null ? id : [])));
   const back = new Set(released.map(({ offerId }) => offerId));
@@ -136,7 +146,7 @@ async function moveHeldUnits(
     ...left
       .filter(({ id }) => back.has(id) && isOpen.has(id))
       .map(({ id, streamId, remaining }) => offerEvents.stockChanged(streamId, id, remaining)),
-    ...(await endSoldOutOffers(sql, offerIds)),
+    ...ended,
   ];
 }
 
@@ -163,22 +173,16 @@ async function receivePayments(sql: SqlTransaction, paid: readonly OrderRow[], w
   );
 }
 
+/** Returns the ids of the orders that are delivered with this. */
 async function beginFulfilment(
   sql: SqlTransaction,
   paid: readonly OrderRow[],
   sold: readonly SoldLine[],
   fulfilment: FulfilmentHooks,
-): Promise<OrderRow[]> {
+): Promise<Set<bigint>> {
   const orderOf = new Map(paid.map((order) => [order.id, order]));
-  const done = await fulfilment.begin(
-    sql,
-    sold.map((line) => ({ ...line, sellerId: orderOf.get(line.orderId)!.merchantId })),
-  );
-  return moveOrders(
-    sql,
-    done.map((id) => orderOf.get(id)!),
-    { to: 'DELIVERED', actor: 'SYSTEM' },
-  );
+  const lines = sold.map((line) => ({ ...line, sellerId: orderOf.get(line.orderId)!.merchantId }));
+  return new Set(await fulfilment.begin(sql, lines));
 }
 
 function soldSignals(paid: readonly OrderRow[], sold: readonly SoldLine[]) {
