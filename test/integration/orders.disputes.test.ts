@@ -5,7 +5,7 @@ import { expectBooksBalanced } from '../support/ledger.ts';
 import { type Actor, freshHandle, signIn, succeed } from '../support/operations.ts';
 import { afterSale, bought, buyNow, type OrderNode, openCounter, orderOf } from '../support/orders.ts';
 import type { Server } from '../support/server.ts';
-import { addAddress, makeProduct, makeShop } from '../support/shop.ts';
+import { addAddress, makeProduct, makeShop, verify } from '../support/shop.ts';
 import { globalId, rowOf } from './support/ids.ts';
 import { atOnce } from './support/outcomes.ts';
 import { QUIET, testOn } from './support/shared-server.ts';
@@ -89,6 +89,7 @@ describe('escrow', () => {
   }) => {
     const { member, merchantId } = await platformMember(server, db.pool);
     const partner = await makeShop(server, { kind: 'RETAIL_PARTNER' });
+    await verify(db.pool, partner);
     const own = await makeProduct(partner, { priceMinor: 5, stock: 20 });
     const { rows } = await db.pool.query<{ id: string }>(
       `WITH source AS (SELECT v.*, p.title AS name FROM product_variant v JOIN product p ON p.id = v.product_id WHERE v.id = $2),

@@ -11,6 +11,7 @@ import { readEvents } from './support/log.ts';
 import { callInOneBatch } from './support/one-batch.ts';
 import { crowd, openOffer, stockOf } from './support/orders.ts';
 import { test } from './support/shared-server.ts';
+import { pinProduct } from './support/shop.ts';
 
 type News = { liveEvents: LiveEventEdge };
 const typesOf = (events: { __typename: string }[]) => events.map(({ __typename }) => __typename);
@@ -63,15 +64,17 @@ test('a payment that fails gives the units of the offer back, and says so', asyn
   expect(events).toHaveLength(2);
 });
 
-test('a purchase from the product page shows in the stream that it was made in, and in no other', async ({
+test('a purchase from the product page shows in the stream that it was made in, if that shows the product', async ({
   server,
   viewer,
   live,
 }) => {
   const counter = await openCounter(server, viewer);
+  succeed(await counter.buy({ streamId: live.streamId, quantity: 3 }));
+  succeed(await pinProduct(live.creator, live.streamId, counter.product.productId));
   succeed(await counter.buy({ streamId: live.streamId, quantity: 4 }));
   succeed(await counter.buy());
-  const events = (await readEvents(viewer, live.streamId)).slice(1);
+  const events = (await readEvents(viewer, live.streamId)).slice(2);
   expect(events).toMatchObject([{ __typename: 'ProductPurchased', quantity: 4, buyer: null }]);
   expect(events).toHaveLength(1);
 });

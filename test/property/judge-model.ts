@@ -189,7 +189,7 @@ export function toShop(spec: ShopSpec, batch: readonly PurchaseSpec[]): Shop {
         return [BigInt(index + 1), { ...text, country, viewerId: BigInt(viewer), isRemoved }];
       }),
     ),
-    streams: new Set([BigInt(STREAM_ID)]),
+    streams: new Map([[BigInt(STREAM_ID), new Set()]]),
   };
 }
 

@@ -45,11 +45,12 @@ function takenBy(plans: readonly Plan[]): Map<string, number> {
 function said(verdicts: readonly Verdict[]) {
   return verdicts.map((verdict) => {
     if (verdict.kind !== 'GO') return verdict.kind === 'NO' ? { code: verdict.error.code } : verdict;
-    const { amountMinor, currency, address, streamId, orders } = verdict.plan;
+    const { amountMinor, currency, address, orders } = verdict.plan;
+    const streams = orders.map(({ streamId }) => streamId);
     const lines = orders.map((order) =>
       order.lines.map((line) => ({ ...line, variant: line.variant.id, offer: line.offer?.id })),
     );
-    return { amountMinor, currency, address, streamId, lines };
+    return { amountMinor, currency, address, streams, lines };
   });
 }
 

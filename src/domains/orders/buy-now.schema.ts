@@ -75,7 +75,10 @@ const BuyNowInput = builder.inputType('BuyNowInput', {
   fields: (t) => ({
     offerId: t.id({ description: 'Global id of an offer; else give the variant.' }),
     variantId: t.id({ description: 'Global id of a product variant, at its usual price.' }),
-    streamId: t.id({ description: 'Global id of the stream that you buy in. That of the offer, if there is one.' }),
+    streamId: t.id({
+      description:
+        'Global id of the stream that you buy in; a purchase shows there if the stream shows the product. Of an offer it is always its own.',
+    }),
     quantity: t.int({ required: true, defaultValue: 1, description: QUANTITY_DESCRIPTION }),
     expectedUnitPriceMinor: t.field({ type: 'SafeInt', required: true, description: PRICE_DESCRIPTION }),
     moreLines: t.field({

@@ -67,7 +67,7 @@ function shop(parts: { variants?: VariantForSale[]; stock?: Stock[]; offers?: Re
     bought: new Map(),
     eligible: new Set(),
     addresses: new Map([[1n, { ...address, viewerId: LAYLA, isRemoved: false }]]),
-    streams: new Set(),
+    streams: new Map(),
   };
 }
 
