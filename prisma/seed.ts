@@ -2,6 +2,7 @@ import { type Database, rows } from '../src/db/database.ts';
 import { StreamAlreadyLiveError } from '../src/domains/streams/streams.errors.ts';
 import { accountNames } from '../src/domains/wallet/wallet.api.ts';
 import type { Services } from '../src/graphql/context.ts';
+import { seedDemoShop } from './seed-shop.ts';
 
 /** Coins that each demo viewer begins with. */
 const DEMO_COINS = 10_000n;
@@ -38,8 +39,9 @@ export async function seedCatalogue(db: Database): Promise<void> {
   });
 }
 
-/** The people of the demo, with coins and two live streams. Once: what visitors change, or end, stays so. */
-export async function seedDemo({ db, accounts, wallets, streams }: Services): Promise<void> {
+/** The people of the demo, with coins and two live streams, and its merchants. Once: what visitors change, or end, stays so. */
+export async function seedDemo(services: Services): Promise<void> {
+  const { db, accounts, wallets, streams } = services;
   for (const handle of DEMO_VIEWERS) {
     const { viewer } = await accounts.signIn(handle);
     await db.inTransaction(async (sql) => {
@@ -64,4 +66,5 @@ export async function seedDemo({ db, accounts, wallets, streams }: Services): Pr
       if (!(error instanceof StreamAlreadyLiveError)) throw error;
     });
   }
+  await seedDemoShop(services);
 }

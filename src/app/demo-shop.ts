@@ -3,8 +3,10 @@ import type { Services } from '../graphql/context.ts';
 import { DomainError } from '../kernel/errors.ts';
 import { every, type Periodic } from '../kernel/every.ts';
 
-/** Whose stream it is. */
+/** Whose stream and whose shop it is. */
 export const DEMO_SHOPKEEPER = 'souq';
+/** Merchants of the demo that send what they sell themselves. */
+const DEMO_SENDERS = [DEMO_SHOPKEEPER, 'mama_zahra'];
 /** How often the shop is looked after. */
 const LOOK_INTERVAL_MS = 5_000;
 /** Products that take turns. */
@@ -13,10 +15,13 @@ const PRODUCTS_MAX = 20;
 const OFFER_SECONDS = 600;
 const OFFER_QUANTITY_MAX = 20;
 const OFFER_PER_BUYER = 2;
+/** Shipments that one look moves, each by a step. */
+const SHIPMENTS_PER_LOOK_MAX = 20;
 
 /**
  * Keeps the demo's shopping stream alive: while it is on air and has no open offer, the next of the shopkeeper's products is
- * pinned and offered. Through the same use cases as everybody's; with several servers, one of them is quicker.
+ * pinned and offered; and what the shop has sold is prepared, sent and delivered, a step a look. Through the same use cases as
+ * everybody's; with several servers, one of them is quicker.
  */
 export class DemoShop {
   #looking: Periodic | undefined;
@@ -35,11 +40,12 @@ export class DemoShop {
   }
 
   async #look(): Promise<void> {
-    try {
-      await this.#offerNext();
-    } catch (error) {
-      if (error instanceof DomainError) return; // another server was quicker, or a visitor: the next look sees
-      this.deps.log.warn({ err: error }, 'looking after the demo shop failed; the next look tries again');
+    const works = [() => this.#offerNext(), ...DEMO_SENDERS.map((handle) => () => this.#sendOn(handle))];
+    for (const work of works) {
+      await work().catch((error: unknown) => {
+        if (error instanceof DomainError) return; // another server was quicker, or a visitor: the next look sees
+        this.deps.log.warn({ err: error }, 'looking after the demo shop failed; the next look tries again');
+      });
     }
   }
 
@@ -65,5 +71,20 @@ export class DemoShop {
       durationSeconds: OFFER_SECONDS,
       eligibility: 'EVERYONE',
     });
+  }
+
+  async #sendOn(handle: string): Promise<void> {
+    const { accounts, catalog, fulfilment } = this.deps.services;
+    const { shipments } = fulfilment;
+    const { viewer } = await accounts.signIn(handle);
+    for (const { id: merchantId } of await catalog.merchants.of(viewer.id)) {
+      const { page } = await shipments.ofSender(viewer, merchantId, ['PENDING', 'PREPARING', 'SHIPPED']);
+      for (const { id, state } of await page({ backwards: false, from: undefined, limit: SHIPMENTS_PER_LOOK_MAX })) {
+        if (state === 'PENDING') await shipments.prepare(viewer, id);
+        else if (state === 'PREPARING')
+          await shipments.ship(viewer, id, { carrier: 'Demo Express', trackingNumber: `DX${id}` });
+        else await shipments.deliver(viewer, id);
+      }
+    }
   }
 }

@@ -57,6 +57,11 @@ export function connectDatabase(url: string, log: Logger): Database {
   });
   // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
+  // The pool listens only while a connection is idle. One that breaks inside a transaction rejects what is asked of it; that
+  // it also says so to nobody must not end the process.
+  pool.on('connect', (client) =>
+    client.on('error', (error) => log.warn({ err: error }, 'a database connection broke')),
+  );
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     pool,

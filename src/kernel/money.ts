@@ -4,11 +4,6 @@ export const AMOUNT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 /** An amount of fiat money in minor units (cents) of an ISO 4217 currency. */
 export type Money = { minorUnits: bigint; currency: string };
 
-/** Digits of a currency behind the point, from the runtime's own CLDR data: 2 for USD, 0 for JPY. */
-export function fractionDigits(currency: string): number {
-  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
-}
-
 /** The amount as people write it: "9.99", "500" for a currency without minor units. */
 export function formatAmount({ minorUnits, currency }: Money): string {
   const digits = fractionDigits(currency);
@@ -23,4 +18,17 @@ const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency
 /** Whether a text is the ISO 4217 code of a currency, in capital letters. */
 export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
+}
+
+const DIGITS = new Map<string, number>();
+
+/** Digits of a currency behind the point, from the runtime's own CLDR data: 2 for USD, 0 for JPY. */
+export function fractionDigits(currency: string): number {
+  let digits = DIGITS.get(currency);
+  if (digits === undefined) {
+    digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+    // Asking takes long. There are few currencies, and no more are remembered, whatever the code.
+    if (isCurrency(currency)) DIGITS.set(currency, digits);
+  }
+  return digits;
 }

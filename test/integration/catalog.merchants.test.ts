@@ -10,6 +10,7 @@ import {
   makeWarehouse,
   type ProductNode,
   setStock,
+  verify,
 } from '../support/shop.ts';
 import { rowOf, wrongIds } from './support/ids.ts';
 import { atOnce, successes, tally } from './support/outcomes.ts';
@@ -339,7 +340,7 @@ test('variants of one barcode share the stock of a warehouse, and only of their 
   expect(await setStock(brand, { variantId: partners.variantId, onHand: 1 })).toMatchObject({ code: 'NOT_FOUND' });
 });
 
-test('the platform sells what retail partners have', async ({ server, db, viewer }) => {
+test('the platform sells what verified retail partners have', async ({ server, db, viewer }) => {
   const gtin = `${Date.now()}`.slice(-12).padStart(12, '5');
   const [brand, partner] = [await makeShop(server), await makeShop(server, { kind: 'RETAIL_PARTNER' })];
   await makeProduct(brand, { gtin, stock: 4 });
@@ -353,6 +354,8 @@ test('the platform sells what retail partners have', async ({ server, db, viewer
   const merchantId = Buffer.from(`Merchant:${rows[0].id}`).toString('base64');
   const platform = { member: viewer, merchantId, handle: 'hadiya', warehouseId: '' };
   const { variantId } = await makeProduct(platform, { gtin, stock: 0 });
+  expect(await availableOf(viewer, variantId)).toBe(0);
+  await verify(db.pool, partner);
   expect(await availableOf(viewer, variantId)).toBe(9);
 });
 

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { HttpClient } from '../support/client.ts';
 import { freshHandle, mutate, query, signIn, startStream, succeed } from '../support/operations.ts';
 import { makeProduct, makeShop, type Shop, setStock } from '../support/shop.ts';
+import { countSql } from '../support/sql-count.ts';
 import { expectClearErrors } from './support/clear-errors.ts';
 import { globalId, wrongIds } from './support/ids.ts';
 import { test } from './support/shared-server.ts';
@@ -315,4 +316,19 @@ test('a creator without a merchant sells nothing', async ({ server }) => {
   ).toEqual({
     creator: { products: { totalCount: 0, edges: [] } },
   });
+});
+
+test('a search looks its words up instead of reading every product', async ({ server, viewer, db }) => {
+  const { statements } = await countSql(server.app, () => list(viewer.api, { filter: { search: 'brass lam' } }));
+  const page = statements.find((sql) => sql.includes('/* catalog.products */'))!;
+  const client = await db.pool.connect();
+  try {
+    await client.query('SET enable_seqscan = off');
+    const { rows } = await client.query(
+      `EXPLAIN ${page.replace('$1', '21').replace('$2', "'brass & lam:*'").replace('$1', '21')}`,
+    );
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('product_words');
+  } finally {
+    client.release(true);
+  }
 });

@@ -150,6 +150,27 @@ test('an order of which something is sent, used or downloaded is not stopped', a
   });
 });
 
+test('an order that is refunded in full is given up: what is open is cancelled, what was sent or used stays', async ({
+  db,
+  server,
+  viewer,
+}) => {
+  const [seller, other] = [await createMerchant(db.pool), await createMerchant(db.pool)];
+  const lines = [{}, { from: other }, { kind: 'SERVICE', quantity: 2 } as const, { kind: 'DIGITAL' } as const];
+  const order = await placeOrder(server, db.pool, { buyer: viewer, seller, lines });
+  await db.pool.query("UPDATE shipment SET state = 'SHIPPED' WHERE order_id = $1 AND warehouse_id = $2", [
+    order.id,
+    seller.warehouseId,
+  ]);
+  await db.pool.query("UPDATE voucher SET state = 'VERIFIED', verified_at = now() WHERE id = $1", [
+    (await vouchersOf(db.pool, order))[0]!.id,
+  ]);
+  const { db: database, fulfilment } = server.app.services;
+  await database.inTransaction((sql) => fulfilment.abandon(sql, order.id));
+  expect((await shipmentsOf(db.pool, order)).map(({ state }) => state)).toEqual(['SHIPPED', 'CANCELLED']);
+  expect((await vouchersOf(db.pool, order)).map(({ state }) => state)).toEqual(['VERIFIED', 'CANCELLED']);
+});
+
 test('so many unused vouchers of a line are cancelled, or none', async ({ db, server, viewer }) => {
   const seller = await createMerchant(db.pool);
   const lines = [{ kind: 'SERVICE', quantity: 3 } as const, { kind: 'SERVICE' } as const];

@@ -1,6 +1,9 @@
 /** The sandbox of a partner: shipments move on a clock, each step once, whoever sweeps. */
 import type { Pool } from 'pg';
+import { pino } from 'pino';
 import { expect } from 'vitest';
+import { Partners } from '../../src/domains/fulfilment/partners/partners.ts';
+import { createSandboxPartner } from '../../src/domains/fulfilment/partners/sandbox-partner.ts';
 import { ORDER_FULFILMENT } from '../support/documents.ts';
 import { test as base } from '../support/fixtures.ts';
 import { query, signIn } from '../support/operations.ts';
@@ -157,4 +160,33 @@ test('it sweeps by itself, and ends with the server', async ({ db, server }) => 
   await expect.poll(() => read(scene.buyer, scene.order)).toMatchObject({ state: 'DELIVERED' });
   await sweeping.close();
   expect(await statuses(scene)).toEqual(PARCEL_STEPS);
+});
+
+test('a partner that fails at one shipment does not hold the others up, and is asked again', async ({ db, server }) => {
+  const [bad, good] = [await placedWithPartner(server, db.pool), await placedWithPartner(server, db.pool)];
+  const sandbox = createSandboxPartner({ stepIntervalMs: 0 });
+  let isDown = true;
+  const asked: string[] = [];
+  const partner: typeof sandbox = {
+    createShipment: async (shipment) => {
+      asked.push(String(shipment.shipmentId));
+      if (isDown && String(shipment.shipmentId) === rowOf(bad.shipmentId)) throw new Error('the partner is down');
+      return sandbox.createShipment(shipment);
+    },
+    nextStep: sandbox.nextStep,
+  };
+  const announced: bigint[] = [];
+  const news = { announce: (orders: readonly { id: bigint }[]) => void announced.push(...orders.map(({ id }) => id)) };
+  const partners = new Partners({ db: server.app.services.db, news, log: pino({ level: 'silent' }), partner });
+  for (let round = 0; round < 2; round++) await partners.sweep();
+  expect([await statuses(bad), await statuses(good)]).toEqual([[], ['PREPARING']]);
+  isDown = false;
+  for (let round = 0; round < 2; round++) await partners.sweep();
+  expect(await statuses(bad)).toEqual(['PREPARING']);
+  expect(asked.filter((id) => id === rowOf(bad.shipmentId))).toHaveLength(3);
+  expect(
+    asked.filter((id) => id === rowOf(good.shipmentId)),
+    'handed over once',
+  ).toHaveLength(1);
+  expect(new Set(announced)).toEqual(new Set([bad.order.id, good.order.id]));
 });

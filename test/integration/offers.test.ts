@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import { LIVE_EVENTS, OFFER_FIELDS } from '../support/documents.ts';
 import { endStream, type LiveEventEdge, query, sendGift, signIn, startStream, succeed } from '../support/operations.ts';
+import { countSql } from '../support/sql-count.ts';
 import { wrongIds } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
 import { atOnce, successes, tally } from './support/outcomes.ts';
@@ -284,3 +285,38 @@ test('watchers hear of offers and pins in order with the gifts', async ({ server
   ]);
   expect(seen.map(({ liveEvents: { node } }) => node)).toEqual(await readEvents(live.creator, live.streamId));
 });
+
+test('nothing is read to deliver what was pinned and offered, however many watch', async ({
+  db,
+  server,
+  live,
+  shop,
+}) => {
+  const [second, third] = [await insertProduct(db.pool, shop.merchant), await insertProduct(db.pool, shop.merchant)];
+  /** What pinning and offering sends to the database, until `watchers` have heard of it. */
+  const cost = async (product: typeof second, watchers: number) => {
+    const feeds = await atOnce(watchers, async () => {
+      const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId: live.streamId, after: '' });
+      await feed.until(({ liveEvents }) => liveEvents.node.type === 'STREAM_STARTED');
+      return feed;
+    });
+    const { statements } = await countSql(server.app, async () => {
+      await pinProduct(live.creator, live.streamId, product.id);
+      await startOffer(live.creator, live.streamId, product.variantIds[0]!);
+      await Promise.all(
+        feeds.map((feed) =>
+          feed.until(({ liveEvents: { node } }) => (node.offer as Sold | undefined)?.product.id === product.id),
+        ),
+      );
+    });
+    await Promise.all(feeds.map((feed) => feed.close()));
+    // Whoever watches has the log's head polled; that is not for an event.
+    return statements.map((sql) => sql.slice(0, sql.indexOf('*/'))).filter((name) => !name.includes('live.heads'));
+  };
+  await cost(shop.product, 0); // What is read once and kept is not an event's cost.
+  const alone = await cost(second, 0);
+  expect(alone).not.toEqual([]);
+  expect(await cost(third, 5)).toEqual(alone);
+});
+
+type Sold = { product: { id: string } };

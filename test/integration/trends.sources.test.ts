@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { test } from '../support/fixtures.ts';
 import { endStream, mutate, query, sendGift, signIn, succeed } from '../support/operations.ts';
 import { bought, buyNow, openCounter } from '../support/orders.ts';
-import { addAddress, availableOf, makeProduct, makeShop } from '../support/shop.ts';
+import { addAddress, availableOf, makeProduct, makeShop, verify } from '../support/shop.ts';
 import { QUIET } from './support/shared-server.ts';
 import { pinProduct, unpinProduct } from './support/shop.ts';
 import { readTrending } from './support/trend-rows.ts';
@@ -40,8 +40,13 @@ test('purchases, where the buyer is, by the unit', async ({ server, db, viewer }
   expect(rows).toEqual([{ region: '' }, { region: 'AE' }]);
 });
 
-test('what trends at a partner is bought from the platform, out of the partner’s stock', async ({ server, viewer }) => {
+test('what trends at a partner is bought from the platform, out of the partner’s stock', async ({
+  db,
+  server,
+  viewer,
+}) => {
   const partner = await makeShop(server, { kind: 'RETAIL_PARTNER' });
+  await verify(db.pool, partner);
   const { productId, variantId } = await makeProduct(partner, { title: 'Lantern', stock: 3, priceMinor: 2_500 });
   succeed(await mutate(viewer.api, 'recordProductViews', { productIds: [productId] }));
   type Found = {

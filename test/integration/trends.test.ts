@@ -78,7 +78,7 @@ describe('bad input', () => {
     const call = async (input: Record<string, unknown>, api = viewer.api) =>
       mutate(api, 'recordProductViews', { productIds: [], ...input });
     expect(await call({}, httpClient(server.url))).toMatchObject({ code: 'NOT_SIGNED_IN' });
-    const many = Array.from({ length: VIEWS_PER_CALL_MAX + 1 }, (_, index) => globalId('Product', index + 1));
+    const many = Array.from({ length: VIEWS_PER_CALL_MAX + 1 }, (_, index) => globalId('Product', 9_000_000 + index));
     for (const wrong of [{ productIds: many }, { region: 'ae' }, { region: 'ARE' }, { region: '' }, { region: "A'" }]) {
       expect(await call(wrong), JSON.stringify(wrong)).toMatchObject({ code: 'INVALID_INPUT' });
     }

@@ -136,6 +136,11 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
   cancelOrder: '... on OrderStateError { state }',
   requestRefund: '... on OrderStateError { state }',
+  approveRefund: '... on OrderStateError { state }',
+  rejectRefund: '... on OrderStateError { state }',
+  refundOrder: '... on OrderStateError { state }',
+  openDispute: '... on OrderStateError { state }',
+  resolveDispute: '... on OrderStateError { state }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
 };
 

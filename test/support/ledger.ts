@@ -1,6 +1,7 @@
 /** The books of a whole database, checked row by row. */
 import type { ClientBase } from 'pg';
 import { expect } from 'vitest';
+import { SHOP_RULES } from './shop-ledger.ts';
 
 /** A pool, or one connection to look from inside its SQL transaction. */
 type Queryable = Pick<ClientBase, 'query'>;
@@ -57,6 +58,7 @@ const RULES: Record<string, string> = {
       FULL JOIN (SELECT stream_id, viewer_id, sum(coins) AS coins FROM gift_sent GROUP BY 1, 2) g
       USING (stream_id, viewer_id)
      WHERE r.coins IS DISTINCT FROM g.coins`,
+  ...SHOP_RULES,
 };
 
 /** The rules that are broken, with some of the rows that break them. */

@@ -1,5 +1,6 @@
 /** Merchants, products, stock and addresses, made through the public API. */
 import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
 import type { Endpoint } from './endpoint.ts';
 import { type Actor, freshHandle, mutate, type Outcome, query, signIn, succeed } from './operations.ts';
 
@@ -53,6 +54,11 @@ export async function makeShop(
   );
   const shop = { member, merchantId: merchant.id, handle };
   return { ...shop, warehouseId: await makeWarehouse(shop, options) };
+}
+
+/** Notes that we know who is behind a merchant: the platform's shop sells of verified partners only. There is no mutation for it. */
+export async function verify(pool: Pool, { handle }: Pick<Shop, 'handle'>): Promise<void> {
+  await pool.query('UPDATE merchant SET verified = true WHERE handle = $1', [handle]);
 }
 
 /** Makes a warehouse of a merchant and returns its id. */

@@ -108,6 +108,7 @@ CREATE TABLE "product" (
   "media_urls" TEXT[] NOT NULL CHECK (cardinality("media_urls") <= 10),
   "status" TEXT NOT NULL DEFAULT 'DRAFT' CHECK ("status" IN ('DRAFT', 'PUBLISHED', 'ARCHIVED')),
   "source_id" BIGINT,
+  "ref" TEXT CHECK (char_length("ref") BETWEEN 1 AND 64),
   "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   CONSTRAINT "product_pkey" PRIMARY KEY ("id"),
@@ -117,6 +118,7 @@ CREATE TABLE "product" (
     REFERENCES "product"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
 CREATE UNIQUE INDEX "product_source_id_key" ON "product"("source_id");
+CREATE UNIQUE INDEX "product_merchant_id_ref_key" ON "product"("merchant_id", "ref");
 CREATE INDEX "product_merchant_id_id_idx" ON "product"("merchant_id", "id");
 -- Text as it is searched for and searched in. Postgres would take "Pro/Max", "2.0" and "a@b" for one word each, and most punctuation
 -- beyond ASCII for letters. Arabic is written with and without its vowel signs, and with several forms of alef, yeh and teh.

@@ -1,3 +1,4 @@
+export { findRunningPostgres } from './running.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

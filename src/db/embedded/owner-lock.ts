@@ -36,6 +36,12 @@ export async function takeOwnerLock(path: string, dataDir: string, signal?: Abor
   throw inUse(dataDir, ownerPid);
 }
 
+/** The process of the live Hadiya that holds a lock file; undefined when none does. */
+export async function findOwner(path: string): Promise<number | undefined> {
+  const owner = ownerIn(await readFile(path, 'utf8').catch(() => ''));
+  return owner && processIdentity(owner.pid) === owner.identity ? owner.pid : undefined;
+}
+
 /** The error of a data directory that another Hadiya owns. `pid` is its process, where known. */
 export function inUse(dataDir: string, pid?: number): StartError {
   const who = pid === undefined ? '' : ` (process ${pid})`;

@@ -34,7 +34,7 @@ export type EmbeddedPostgres = {
 };
 
 /** The database that Hadiya works in. */
-const DATABASE_NAME = 'hadiya';
+export const DATABASE_NAME = 'hadiya';
 const START_ATTEMPTS_MAX = 5;
 
 type Context = {

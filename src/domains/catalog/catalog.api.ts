@@ -3,7 +3,9 @@ import { groupBy } from '../../kernel/group-by.ts';
 import { findProducts, findVariantsOfProducts } from './catalog.repo.ts';
 
 /** The kinds of product. */
-export type ProductKind = 'PHYSICAL' | 'FOOD' | 'SERVICE' | 'DIGITAL';
+export const PRODUCT_KINDS = ['PHYSICAL', 'FOOD', 'SERVICE', 'DIGITAL'] as const;
+/** One of {@link PRODUCT_KINDS}. */
+export type ProductKind = (typeof PRODUCT_KINDS)[number];
 /** Where a product stands: only a published one is for sale. */
 export const PRODUCT_STATUSES = ['DRAFT', 'PUBLISHED', 'ARCHIVED'] as const;
 /** One of {@link PRODUCT_STATUSES}. */

@@ -42,7 +42,7 @@ export const PRODUCT_COLUMNS = `p.id, p.kind, p.title, p.description, p.media_ur
 export const STOCK_OF_VARIANT = `FROM inventory i
       JOIN warehouse w ON w.id = i.warehouse_id JOIN merchant wm ON wm.id = w.merchant_id JOIN merchant vm ON vm.id = v.merchant_id
      WHERE i.item_id = v.item_id
-       AND (w.merchant_id = v.merchant_id OR (vm.kind = 'PLATFORM' AND wm.kind = 'RETAIL_PARTNER'))`;
+       AND (w.merchant_id = v.merchant_id OR (vm.kind = 'PLATFORM' AND wm.kind = 'RETAIL_PARTNER' AND wm.verified))`;
 /** Of a variant `v`, with what can be bought now. */
 const VARIANT_COLUMNS = `v.id, v.product_id AS "productId", v.sku, v.title, v.price_minor AS "priceMinor", v.currency,
   least(coalesce((SELECT sum(i.on_hand - i.held) ${STOCK_OF_VARIANT}), 0), ${AVAILABLE_MAX})::int AS available`;

@@ -8,6 +8,8 @@ export const PRODUCT_TITLE_LENGTH_MAX = 200;
 export const DESCRIPTION_LENGTH_MAX = 5_000;
 export const VARIANT_TITLE_LENGTH_MAX = 100;
 export const SKU_LENGTH_MAX = 64;
+/** Characters of what a file calls a product by. */
+export const REF_LENGTH_MAX = 64;
 export const URL_LENGTH_MAX = 2_000;
 export const WAREHOUSE_NAME_LENGTH_MAX = 100;
 /** Characters of a search. */
@@ -71,6 +73,7 @@ export const catalogRules = {
   mediaUrls: z.array(url).max(MEDIA_URLS_MAX, `Has ${MEDIA_URLS_MAX} at the most.`),
   url,
   sku: text(SKU_LENGTH_MAX),
+  ref: text(REF_LENGTH_MAX),
   variantTitle: text(VARIANT_TITLE_LENGTH_MAX),
   gtin: z.string().regex(/^\d{8,14}$/, 'A barcode has 8 to 14 digits.'),
   priceMinor: wholeNumber(1, PRICE_MINOR_MAX),

@@ -11,7 +11,7 @@ export const MerchantKindEnum = builder.enumType('MerchantKind', {
   values: {
     BRAND: { description: 'Sells and sends what it makes.' },
     RETAIL_PARTNER: { description: 'Sells and sends, also for the platform.' },
-    PLATFORM: { description: 'The platform’s own shop; retail partners send what it sells.' },
+    PLATFORM: { description: 'The platform’s own shop; verified retail partners send what it sells.' },
   },
 });
 

@@ -8,6 +8,7 @@ import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import type { ProductStatus } from './catalog.api.ts';
 import { SkuTakenError } from './catalog.errors.ts';
+import { findProducts } from './catalog.repo.ts';
 import { VARIANTS_MAX } from './catalog.rules.ts';
 import { findMemberships } from './merchants.repo.ts';
 import {
@@ -120,9 +121,9 @@ export class Products {
         await addVariants(sql, product, added);
       });
     } catch (error) {
-      // A parallel call gave the sku to another product, or to this one: the caller looks again.
-      if (brokeConstraint(error, SKU_TAKEN)) throw new SkuTakenError(change.variants[0]!.sku);
-      throw error;
+      if (!brokeConstraint(error, SKU_TAKEN)) throw error;
+      // A parallel call has just given one of the skus to another product.
+      throw (await this.#takenElsewhere(productId, change)) ?? error;
     }
     changes.announce([topics.products, topics.product(productId)]);
   }
@@ -147,6 +148,15 @@ export class Products {
     });
     if (!replayed) changes.announce([topics.products, topics.product(productId)]);
     return { replayed };
+  }
+
+  async #takenElsewhere(productId: bigint, { variants }: ProductChange): Promise<SkuTakenError | undefined> {
+    const { pool } = this.deps.db;
+    const [product] = await findProducts(pool, [productId]);
+    const skus = variants.map(({ sku }) => sku);
+    const taken = product && (await findTakenSkus(pool, product.merchant.id, skus));
+    const elsewhere = taken?.find((other) => other.productId !== productId);
+    return elsewhere && new SkuTakenError(elsewhere.sku);
   }
 }
 

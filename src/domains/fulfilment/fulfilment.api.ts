@@ -29,11 +29,17 @@ export type FulfilmentHooks = {
    * @returns false, with nothing changed, when something has been sent, used or downloaded already
    */
   stop: (sql: SqlTransaction, orderId: bigint) => Promise<boolean>;
+  /**
+   * Gives up what is still open of an order that is refunded in full, whatever of it was sent or used: what is on its way stays so,
+   * and moves nothing any more.
+   */
+  abandon: (sql: SqlTransaction, orderId: bigint) => Promise<void>;
   /** Cancels this many unused vouchers of a line that is refunded; false, with nothing changed, when there are not so many. */
   cancelVouchers: (sql: SqlTransaction, lineId: bigint, quantity: number) => Promise<boolean>;
   /**
    * How far an order has come: the state that its shipments, vouchers and downloads give it, lines refunded in full left out.
-   * What an order goes back to when a refund is rejected, or granted in part.
+   * What an order goes back to when a refund is rejected, or granted in part. Shipments in which the refund has left nothing become
+   * CANCELLED.
    */
   progress: (sql: SqlTransaction, orderId: bigint) => Promise<FulfilmentState>;
 };

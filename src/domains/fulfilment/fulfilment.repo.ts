@@ -53,14 +53,21 @@ export async function deliverLines(sql: SqlTransaction, lineIds: readonly bigint
   );
 }
 
-/** Cancels an order's open shipments and vouchers; false, with nothing changed, when something of it was sent, used or downloaded. */
-export async function cancelOpen(sql: SqlTransaction, orderId: bigint): Promise<boolean> {
+/**
+ * Cancels an order's open shipments and vouchers; false, with nothing changed, when something of it was sent, used or downloaded.
+ * @param options.force cancels them also then
+ */
+export async function cancelOpen(
+  sql: SqlTransaction,
+  orderId: bigint,
+  { force = false }: { force?: boolean } = {},
+): Promise<boolean> {
   const [result] = await rows<{ stopped: boolean }>(
     sql,
     `/* fulfilment.stop */ WITH done AS (
-       SELECT 1 FROM order_line WHERE order_id = $1 AND delivered_at IS NOT NULL
-       UNION ALL SELECT 1 FROM shipment WHERE order_id = $1 AND state IN ('SHIPPED', 'DELIVERED')
-       UNION ALL SELECT 1 FROM voucher v JOIN order_line l ON l.id = v.line_id WHERE l.order_id = $1 AND v.state = 'VERIFIED'
+       SELECT 1 FROM order_line WHERE order_id = $1 AND delivered_at IS NOT NULL AND NOT $2
+       UNION ALL SELECT 1 FROM shipment WHERE order_id = $1 AND state IN ('SHIPPED', 'DELIVERED') AND NOT $2
+       UNION ALL SELECT 1 FROM voucher v JOIN order_line l ON l.id = v.line_id WHERE l.order_id = $1 AND v.state = 'VERIFIED' AND NOT $2
      ), shipments AS (
        UPDATE shipment SET state = 'CANCELLED', updated_at = clock_timestamp()
         WHERE order_id = $1 AND state IN ('PENDING', 'PREPARING') AND NOT EXISTS (SELECT FROM done)
@@ -68,9 +75,21 @@ export async function cancelOpen(sql: SqlTransaction, orderId: bigint): Promise<
        UPDATE voucher v SET state = 'CANCELLED' FROM order_line l
         WHERE l.id = v.line_id AND l.order_id = $1 AND v.state = 'ISSUED' AND NOT EXISTS (SELECT FROM done)
      ) SELECT NOT EXISTS (SELECT FROM done) AS stopped`,
-    [orderId],
+    [orderId, force],
   );
   return result!.stopped;
+}
+
+/** Cancels an order's open shipments of which everything was refunded. */
+export async function cancelEmpty(sql: SqlTransaction, orderId: bigint): Promise<void> {
+  await rows(
+    sql,
+    `/* fulfilment.cancelEmpty */ UPDATE shipment s SET state = 'CANCELLED', updated_at = clock_timestamp()
+      WHERE s.order_id = $1 AND s.state IN ('PENDING', 'PREPARING') AND NOT EXISTS (
+        SELECT FROM order_line l WHERE l.order_id = s.order_id AND l.warehouse_id = s.warehouse_id AND l.refunded_quantity < l.quantity
+           AND l.kind = CASE s.method WHEN 'COURIER' THEN 'FOOD' ELSE 'PHYSICAL' END)`,
+    [orderId],
+  );
 }
 
 /** Cancels so many unused vouchers of a line, the newest first; false, with nothing changed, when there are not so many. */

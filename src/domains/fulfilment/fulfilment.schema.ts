@@ -98,7 +98,7 @@ export const ShipmentType = builder.objectRef<ShipmentRow>('Shipment').implement
     etaAt: t.expose('etaAt', { type: 'DateTime', nullable: true, description: 'When it is to arrive.' }),
     etaMinutes: t.int({
       nullable: true,
-      description: 'For couriers on their way: minutes until it is there, 0 when it is late. Otherwise null.',
+      description: 'For couriers: minutes until it is there, 0 when it is late. Null for parcels, and when it is over.',
       resolve: (shipment) => minutesUntil(shipment, new Date()),
     }),
     items: t.field({

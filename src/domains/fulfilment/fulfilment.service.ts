@@ -3,6 +3,7 @@ import type { Database, SqlTransaction } from '../../db/database.ts';
 import type { OrderNews } from '../orders/orders.api.ts';
 import type { FulfilmentHooks, FulfilmentState, LineToFulfil } from './fulfilment.api.ts';
 import {
+  cancelEmpty,
   cancelOpen,
   cancelVouchersOf,
   deliverLines,
@@ -74,11 +75,16 @@ export class Fulfilment implements FulfilmentHooks {
     return cancelOpen(sql, orderId);
   }
 
+  async abandon(sql: SqlTransaction, orderId: bigint): Promise<void> {
+    await cancelOpen(sql, orderId, { force: true });
+  }
+
   cancelVouchers(sql: SqlTransaction, lineId: bigint, quantity: number): Promise<boolean> {
     return cancelVouchersOf(sql, lineId, quantity);
   }
 
   async progress(sql: SqlTransaction, orderId: bigint): Promise<FulfilmentState> {
+    await cancelEmpty(sql, orderId);
     return deriveState(await readProgress(sql, orderId));
   }
 

@@ -39,6 +39,8 @@ import { TrustCards } from './trust.ts';
 /** Streams whose offers one statement reads. */
 const STREAMS_PER_READ_MAX = 100;
 const OPERATION = 'startOffer';
+/** Times that an offer is tried to start while the one in its way ends. */
+const START_ATTEMPTS_MAX = 5;
 
 /** Intervals that tests override. */
 export type OffersOptions = { sweepIntervalMs?: number };
@@ -93,6 +95,14 @@ export class Offers {
    * @throws {IdempotencyConflictError} the key stands for another offer
    */
   async startOffer(actor: Actor, order: OfferOrder): Promise<{ offerId: bigint; replayed: boolean }> {
+    for (let attempt = 1; ; attempt++) {
+      const started = await this.#tryToStart(actor, order, attempt === START_ATTEMPTS_MAX);
+      if (started) return started;
+    }
+  }
+
+  /** Undefined when another offer was in the way and has ended since. */
+  async #tryToStart(actor: Actor, order: OfferOrder, isLast: boolean) {
     const { db, live } = this.deps;
     const replayed = () => db.inTransaction((sql) => readReplay(sql, actor, order));
     try {
@@ -113,7 +123,9 @@ export class Offers {
       const known = await replayed();
       if (known !== undefined) return { offerId: known, replayed: true };
       const open = isTaken ? await findOpenOffer(db.pool, order.streamId, order.variantId) : undefined;
-      throw open ? new OfferAlreadyLiveError(open.id) : error;
+      if (open) throw new OfferAlreadyLiveError(open.id);
+      if (!isTaken || isLast) throw error;
+      return undefined;
     }
   }
 

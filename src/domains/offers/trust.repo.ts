@@ -46,7 +46,7 @@ const SUBJECTS = statement(
        SELECT min(w.promise_minutes) AS minutes
          FROM inventory i JOIN warehouse w ON w.id = i.warehouse_id JOIN merchant wm ON wm.id = w.merchant_id
         WHERE i.item_id = ANY(chosen.items) AND i.on_hand > i.held
-          AND (w.merchant_id = p.merchant_id OR (m.kind = 'PLATFORM' AND wm.kind = 'RETAIL_PARTNER'))
+          AND (w.merchant_id = p.merchant_id OR (m.kind = 'PLATFORM' AND wm.kind = 'RETAIL_PARTNER' AND wm.verified))
      ) promise ON true
      LEFT JOIN LATERAL (
        SELECT min(price.minor) AS lowest, min(price.since) AS since FROM unnest(chosen.ids) AS of(variant_id) CROSS JOIN LATERAL (

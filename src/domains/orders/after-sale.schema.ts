@@ -1,9 +1,10 @@
+import { z } from 'zod';
 import { builder } from '../../graphql/builder.ts';
 import { requireActor } from '../../graphql/context.ts';
 import { commonErrors } from '../../graphql/errors.ts';
 import { fromGlobalId } from '../../graphql/global-id.ts';
 import { rules } from '../../graphql/rules.ts';
-import { ForbiddenError, IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
+import { ForbiddenError, IdempotencyConflictError, InvalidInputError, NotFoundError } from '../../kernel/errors.ts';
 import type { DisputeResult } from './after/disputes.ts';
 import type { RefundResult, WantedBack } from './after/refunds.ts';
 import { LINE_QUANTITY_MAX, LINES_MAX } from './buy/purchase.ts';
@@ -30,7 +31,10 @@ const OrderLineQuantityInput = builder.inputType('OrderLineQuantityInput', {
 
 const RefundLineInput = builder.inputType('RefundLineInput', {
   description: 'Units of a line to refund, and how many of them are back in stock.',
-  validate: rules.input({ quantity: rules.count(LINE_QUANTITY_MAX) }),
+  validate: rules.input({
+    quantity: rules.count(LINE_QUANTITY_MAX),
+    restock: z.number().int().min(0, 'Must not be negative.'),
+  }),
   fields: (t) => ({
     lineId: t.id({ required: true, description: 'Id of a line of the order.' }),
     quantity: t.int({ required: true, description: `How many, 1 to ${LINE_QUANTITY_MAX}.` }),
@@ -43,7 +47,10 @@ type LineInput = { lineId: string; quantity: number };
 /** An empty list is all that is left, like none. */
 function toLines(lines: readonly LineInput[] | null | undefined): WantedBack[] | undefined {
   if (!lines?.length) return undefined;
-  return lines.slice(0, LINES_MAX).map(({ lineId, quantity }) => ({
+  if (lines.length > LINES_MAX) {
+    throw new InvalidInputError([{ path: 'input.lines', message: `An order has ${LINES_MAX} lines at the most.` }]);
+  }
+  return lines.map(({ lineId, quantity }) => ({
     lineId: fromGlobalId('OrderLine', lineId, 'line'),
     quantity,
   }));

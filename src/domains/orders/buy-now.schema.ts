@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { builder } from '../../graphql/builder.ts';
 import { requireActor } from '../../graphql/context.ts';
 import { commonErrors, ErrorInterface } from '../../graphql/errors.ts';
@@ -53,7 +54,6 @@ const PRICE_DESCRIPTION =
 
 const BuyNowLineInput = builder.inputType('BuyNowLineInput', {
   description: 'One more thing to buy in the same purchase.',
-  validate: rules.input({ quantity, expectedUnitPriceMinor }),
   fields: (t) => ({
     offerId: t.id({ description: 'Global id of an offer; else give the variant.' }),
     variantId: t.id({ description: 'Global id of a product variant, at its usual price.' }),
@@ -69,11 +69,16 @@ const BuyNowInput = builder.inputType('BuyNowInput', {
     expectedUnitPriceMinor,
     paymentToken: rules.text(PAYMENT_TOKEN_LENGTH_MAX),
     idempotencyKey: rules.idempotencyKey,
+    // Here and not at the line's own type: what is wrong with a line is then said together with the rest.
+    moreLines: z.array(rules.input({ quantity, expectedUnitPriceMinor })).nullish(),
   }),
   fields: (t) => ({
     offerId: t.id({ description: 'Global id of an offer; else give the variant.' }),
     variantId: t.id({ description: 'Global id of a product variant, at its usual price.' }),
-    streamId: t.id({ description: 'Global id of the stream that you buy in. That of the offer, if there is one.' }),
+    streamId: t.id({
+      description:
+        'Global id of the stream that you buy in; a purchase shows there if the stream shows the product. Of an offer it is always its own.',
+    }),
     quantity: t.int({ required: true, defaultValue: 1, description: QUANTITY_DESCRIPTION }),
     expectedUnitPriceMinor: t.field({ type: 'SafeInt', required: true, description: PRICE_DESCRIPTION }),
     moreLines: t.field({

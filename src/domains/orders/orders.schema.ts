@@ -1,6 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
-import { connectionOf, keysetConnection } from '../../graphql/connection.ts';
-import { requireActor } from '../../graphql/context.ts';
+import { connectionOf, keysetConnection, type PageArgs } from '../../graphql/connection.ts';
+import { requireActor, type Services } from '../../graphql/context.ts';
 import { ErrorInterface } from '../../graphql/errors.ts';
 import { rowId, toGlobalId, toRowId } from '../../graphql/global-id.ts';
 import { MoneyType } from '../../graphql/money.ts';
@@ -16,7 +16,7 @@ import type { RefundRow } from './after/refunds.repo.ts';
 import type { OrderAddress, OrderRow } from './orders.api.ts';
 import { OrderStateError } from './orders.errors.ts';
 import type { ProductPurchasedEvent } from './orders.events.ts';
-import type { OrderEventRow, OrderLineRow, OrderTransferRow } from './orders.repo.ts';
+import type { OrderEventRow, OrderLineRow, OrdersOf, OrderTransferRow } from './orders.repo.ts';
 import { ORDER_STATES, ORDER_TRANSITIONS } from './orders.state.ts';
 
 const STATE_DESCRIPTIONS: Record<(typeof ORDER_STATES)[number], string> = {
@@ -228,21 +228,40 @@ implementNode(OrderType, {
   }),
 });
 
+const OrderConnection = builder.connectionObject(
+  { type: OrderType, ...connectionOf('OrderConnection', 'orders') },
+  { name: 'OrderEdge', description: 'An order and its place in the list.' },
+);
+
+function listOrders(page: PageArgs, of: OrdersOf, { orders }: Services) {
+  return keysetConnection(page, { page: (keyset) => orders.page(of, keyset), count: () => orders.count(of) });
+}
+
 builder.objectField(ViewerType, 'orders', (t) =>
   t.connection(
     {
       type: OrderType,
       description: 'What you bought, newest first.',
-      resolve: ({ id }, args, { services }) => {
-        const of = { side: 'buyer' as const, id };
-        return keysetConnection(args, {
-          page: (keyset) => services.orders.page(of, keyset),
-          count: () => services.orders.count(of),
-        });
+      resolve: ({ id }, page, { services }) => listOrders(page, { side: 'buyer', id }, services),
+    },
+    OrderConnection,
+  ),
+);
+
+builder.objectField(MerchantType, 'orders', (t) =>
+  t.connection(
+    {
+      type: OrderType,
+      nullable: true,
+      description: 'What it has sold, newest first; null unless you act for it.',
+      resolve: async (merchant, page, { services, actor }) => {
+        const id = BigInt(merchant.id);
+        return (await services.orders.actsFor(id, actor?.id))
+          ? listOrders(page, { side: 'merchant', id }, services)
+          : null;
       },
     },
-    connectionOf('OrderConnection', 'orders'),
-    { name: 'OrderEdge', description: 'An order and its place in the list.' },
+    OrderConnection,
   ),
 );
 

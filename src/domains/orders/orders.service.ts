@@ -2,14 +2,19 @@ import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database, Queryable } from '../../db/database.ts';
 import type { Keyset } from '../../db/keyset.ts';
-import { createLookUp } from '../../db/look-up.ts';
+import { createLists, createLookUp } from '../../db/look-up.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import type { Money } from '../../kernel/money.ts';
 import type { Live } from '../../live/live.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import type { FulfilmentHooks } from '../fulfilment/fulfilment.api.ts';
-import type { Charge, ChargeOwner, PaymentProvider } from '../payments/payments.api.ts';
+import {
+  type Charge,
+  type ChargeOwner,
+  type PaymentProvider,
+  ProviderUnavailableError,
+} from '../payments/payments.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
 import { type DisputeRow, readDisputes } from './after/disputes.repo.ts';
 import { Disputes } from './after/disputes.ts';
@@ -95,11 +100,11 @@ export class Orders {
       ({ id }) => id,
     );
     this.parts = {
-      lines: createPart(pool, readOrderLines),
-      timeline: createPart(pool, readTimelines),
-      refunds: createPart(pool, readRefunds),
-      disputes: createPart(pool, readDisputes),
-      transfers: createPart(pool, readTransfers),
+      lines: createLists((ids) => readOrderLines(pool, ids), orderIdOf),
+      timeline: createLists((ids) => readTimelines(pool, ids), orderIdOf),
+      refunds: createLists((ids) => readRefunds(pool, ids), orderIdOf),
+      disputes: createLists((ids) => readDisputes(pool, ids), orderIdOf),
+      transfers: createLists((ids) => readTransfers(pool, ids), orderIdOf),
     };
     this.#memberships = new DataLoader((pairs) => readPairs(pool, pairs), {
       cache: false,
@@ -116,7 +121,12 @@ export class Orders {
   async roleOf(order: OrderRow, viewerId: bigint | undefined): Promise<'BUYER' | 'MERCHANT' | undefined> {
     if (viewerId === undefined) return undefined;
     if (order.buyerId === viewerId) return 'BUYER';
-    return (await this.#memberships.load({ viewerId, merchantId: order.merchantId })) ? 'MERCHANT' : undefined;
+    return (await this.actsFor(order.merchantId, viewerId)) ? 'MERCHANT' : undefined;
+  }
+
+  /** Whether somebody acts for a merchant. Asked for many merchants at once, it is one statement. */
+  async actsFor(merchantId: bigint, viewerId: bigint | undefined): Promise<boolean> {
+    return viewerId !== undefined && this.#memberships.load({ viewerId, merchantId });
   }
 
   /** An order by id, for its buyer and its merchant; null for others, and when there is none. */
@@ -156,7 +166,10 @@ export class Orders {
   chargeOwner(): ChargeOwner {
     return {
       settle: (checkoutId, charge, amount) => this.#hearCharge(checkoutId, charge, amount),
-      dispute: (checkoutId, dispute) => this.disputes.hear(checkoutId, dispute),
+      dispute: async (checkoutId, dispute) => {
+        await this.#settleFirst(checkoutId);
+        await this.disputes.hear(checkoutId, dispute);
+      },
     };
   }
 
@@ -169,6 +182,17 @@ export class Orders {
   async close(): Promise<void> {
     await Promise.all(this.#sweeps.map((sweep) => sweep.close()));
     await this.#buyNow.close();
+  }
+
+  /**
+   * What is contested was charged: a dispute that is told of before the purchase is settled must not be lost.
+   * @throws {ProviderUnavailableError} so that it is told again
+   */
+  async #settleFirst(checkoutId: bigint): Promise<void> {
+    const checkout = await findCheckout(this.deps.db.pool, checkoutId);
+    if (checkout?.state !== 'HELD') return;
+    if (!(await this.#buyNow.expire({ ...checkout, checkoutId })))
+      throw new ProviderUnavailableError('a purchase that is contested cannot be settled yet');
   }
 
   async #hearCharge(checkoutId: bigint, charge: Charge, amount: Money): Promise<void> {
@@ -189,19 +213,8 @@ export class Orders {
   }
 }
 
-/** Reads a part of many orders in one statement. */
-function createPart<Row extends { orderId: bigint }>(
-  sql: Queryable,
-  read: (sql: Queryable, orderIds: readonly bigint[]) => Promise<Row[]>,
-): (orderId: bigint) => Promise<Row[]> {
-  const loader = new DataLoader<bigint, Row[]>(
-    async (orderIds) => {
-      const byOrder = groupBy(await read(sql, orderIds), ({ orderId }) => orderId);
-      return orderIds.map((id) => byOrder.get(id) ?? []);
-    },
-    { cache: false, maxBatchSize: ORDERS_PER_READ_MAX },
-  );
-  return (orderId) => loader.load(orderId);
+function orderIdOf({ orderId }: { orderId: bigint }): bigint {
+  return orderId;
 }
 
 async function readPairs(

@@ -11,7 +11,7 @@ const SHOP_LOCK = 4_823_018;
 
 /** Whether a partner could send anything of a product `p` now. */
 const IN_STOCK = `EXISTS (SELECT 1 FROM product_variant v JOIN inventory i ON i.item_id = v.item_id AND i.on_hand > i.held
-  JOIN warehouse w ON w.id = i.warehouse_id JOIN merchant wm ON wm.id = w.merchant_id AND wm.kind = 'RETAIL_PARTNER'
+  JOIN warehouse w ON w.id = i.warehouse_id JOIN merchant wm ON wm.id = w.merchant_id AND wm.kind = 'RETAIL_PARTNER' AND wm.verified
  WHERE v.product_id = p.id AND v.active)`;
 
 /**
@@ -44,7 +44,7 @@ export async function findProductsToList(sql: SqlTransaction): Promise<bigint[]>
 
 function best(condition: string, rankMax: number): string {
   return `SELECT t.product_id FROM product_trend t JOIN product p ON p.id = t.product_id AND p.status = 'PUBLISHED'
-       JOIN merchant m ON m.id = p.merchant_id AND m.kind = 'RETAIL_PARTNER'
+       JOIN merchant m ON m.id = p.merchant_id AND m.kind = 'RETAIL_PARTNER' AND m.verified
       WHERE t.region = '' AND t.log_score > ${halfLivesUntil('now()')} + ${NEGLIGIBLE_LOG} AND ${condition}
       ORDER BY t.log_score DESC, t.product_id LIMIT ${rankMax}`;
 }

@@ -28,11 +28,11 @@ export async function createMerchant(
   options: { kind?: 'BRAND' | 'RETAIL_PARTNER'; members?: readonly Actor[]; webhookSecret?: string } = {},
 ): Promise<MerchantRows> {
   const handle = `m_${randomUUID().replaceAll('-', '').slice(0, 20)}`;
-  const id = await insert(pool, 'INSERT INTO merchant (handle, name, kind, webhook_secret) VALUES ($1, $1, $2, $3)', [
-    handle,
-    options.kind ?? 'BRAND',
-    options.webhookSecret,
-  ]);
+  const id = await insert(
+    pool,
+    'INSERT INTO merchant (handle, name, kind, verified, webhook_secret) VALUES ($1, $1, $2, true, $3)',
+    [handle, options.kind ?? 'BRAND', options.webhookSecret],
+  );
   for (const member of options.members ?? []) {
     await pool.query('INSERT INTO merchant_member VALUES ($1, $2)', [id, rowOf(member.id)]);
   }

@@ -19,7 +19,7 @@ export async function insertMerchant(
 ): Promise<string> {
   const handle = kind === 'PLATFORM' ? 'hadiya' : `m${randomUUID().slice(0, 8)}`;
   const { rows } = await pool.query<{ id: string }>(
-    `INSERT INTO merchant (handle, name, kind) VALUES ($1, $1, $2) ON CONFLICT (handle) DO UPDATE SET kind = $2 RETURNING id`,
+    `INSERT INTO merchant (handle, name, kind, verified) VALUES ($1, $1, $2, true) ON CONFLICT (handle) DO UPDATE SET kind = $2 RETURNING id`,
     [handle, kind],
   );
   return rows[0]!.id;

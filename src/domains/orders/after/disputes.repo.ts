@@ -30,7 +30,8 @@ export async function openDispute(
   const [known] = await rows<DisputeRow>(
     sql,
     `/* orders.knownDispute */ SELECT ${COLUMNS} FROM dispute d
-      WHERE CASE WHEN $3::text IS NULL THEN d.order_id = $1 AND d.kind = $2 AND d.state = 'OPEN' ELSE d.provider_id = $3 END`,
+      WHERE d.provider_id = $3 OR (d.order_id = $1 AND d.kind = $2 AND d.state = 'OPEN')
+      ORDER BY d.provider_id = $3 DESC NULLS LAST LIMIT 1`,
     [dispute.orderId, dispute.kind, dispute.providerId ?? null],
   );
   return { dispute: known!, isNew: false };

@@ -1,6 +1,7 @@
 import type { Database, SqlTransaction } from '../../../db/database.ts';
 import { ForbiddenError, NotFoundError } from '../../../kernel/errors.ts';
 import type { Actor } from '../../accounts/accounts.api.ts';
+import type { FulfilmentHooks } from '../../fulfilment/fulfilment.api.ts';
 import type { ProviderDispute } from '../../payments/payments.api.ts';
 import { accountNames, type Wallets } from '../../wallet/wallet.api.ts';
 import { lockOrdersOf, readLines } from '../buy/settle.repo.ts';
@@ -15,7 +16,10 @@ import type { Refunds } from './refunds.ts';
 /** A dispute, and where its order stands. */
 export type DisputeResult = { order: OrderRow; dispute: DisputeRow; replayed: boolean };
 
-type Deps = { db: Database; wallets: Wallets; refunds: Refunds; news: OrderNews };
+type Deps = { db: Database; wallets: Wallets; refunds: Refunds; fulfilment: FulfilmentHooks; news: OrderNews };
+
+/** What the timeline says when no money moves. */
+const DECIDED = { REFUND: 'The dispute was decided for the buyer.', REJECT: 'The dispute was rejected.' } as const;
 
 /** Contested orders: while a dispute is open, the merchant does not get the money. */
 export class Disputes {
@@ -46,8 +50,9 @@ export class Disputes {
     const { done, ...result } = await db.inTransaction(async (sql) => {
       const found = await findDispute(sql, disputeId);
       const [order] = found ? await lockOrders(sql, [found.orderId]) : [];
-      const isPlatform = await actsForPlatform(sql, actor.id);
       const role = order && (await roleOf(sql, order, actor.id));
+      // Nobody decides on their own purchase.
+      const isPlatform = role !== 'BUYER' && (await actsForPlatform(sql, actor.id));
       if (!order || found?.kind !== 'BUYER' || !(role || isPlatform)) throw new NotFoundError('dispute');
       const mayDecide = isPlatform || (role === 'MERCHANT' && decision === 'REFUND');
       if (!mayDecide) throw new ForbiddenError('Only the platform can decide this.');
@@ -55,11 +60,12 @@ export class Disputes {
       if (dispute.state === state) return { order, dispute, replayed: true, done: undefined };
       if (dispute.state !== 'OPEN') throw new OrderStateError(order.state, 'The dispute was decided already.');
       const closed = await closeDispute(sql, disputeId, state);
-      if (decision === 'REFUND') {
+      // Nothing may be left: the merchant, or the bank, was quicker.
+      if (decision === 'REFUND' && order.refundedMinor < order.totalMinor) {
         const given = await refunds.giveAllBack(sql, order, dispute.reason, isPlatform ? 'SYSTEM' : 'MERCHANT');
         return { order: given.orders![0]!, dispute: closed, replayed: false, done: given };
       }
-      await touchOrder(sql, order.id, 'SYSTEM', 'The dispute was rejected.');
+      await touchOrder(sql, order.id, isPlatform ? 'SYSTEM' : 'MERCHANT', DECIDED[decision]);
       const orders = await lockOrders(sql, [order.id]);
       return { order: orders[0]!, dispute: closed, replayed: false, done: { result: undefined, orders } };
     });
@@ -100,14 +106,15 @@ export class Disputes {
       await touchOrder(sql, order.id, 'PROVIDER', 'The buyer’s bank has decided.');
       return;
     }
-    const { wallets } = this.deps;
+    const { wallets, fulfilment } = this.deps;
     const lines = await readLines(sql, [order.id]);
     const left = lines.map(({ id, quantity, refundedQuantity }) => {
       return { lineId: id, quantity: quantity - refundedQuantity, restock: 0 };
     });
+    await fulfilment.abandon(sql, order.id);
     await markRefunded(sql, order.id, amountMinor, left);
     const [clearing] = await wallets.accounts(sql, [accountNames.clearing(order.currency)]);
-    await takeBack(sql, wallets, order, { amountMinor, to: clearing!, kind: 'ORDER_CHARGED_BACK' });
+    await takeBack(sql, wallets, order, { lines, back: left, to: clearing!, kind: 'ORDER_CHARGED_BACK' });
     const requested = await findRequested(sql, order.id);
     if (requested) await updateRefund(sql, requested.id, 'REJECTED');
     await moveOrders(sql, [order], { to: 'REFUNDED', actor: 'PROVIDER', note: 'Charged back by the buyer’s bank.' });

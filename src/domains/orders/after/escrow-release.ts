@@ -49,7 +49,7 @@ export class EscrowRelease {
 
   async #release(sql: SqlTransaction): Promise<OrderRow[]> {
     const { wallets } = this.deps;
-    const due = await lockDue(sql);
+    const due = await withoutDisputes(sql, await lockDue(sql));
     if (due.length === 0) return [];
     const lines = groupBy(
       await readLines(
@@ -95,4 +95,16 @@ async function lockDue(sql: SqlTransaction): Promise<OrderRow[]> {
       ORDER BY o.id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`,
     [ORDERS_PER_TRANSACTION_MAX],
   );
+}
+
+/** Looks again behind the locks: who was locked in between may have been contested a moment before. */
+async function withoutDisputes(sql: SqlTransaction, orders: readonly OrderRow[]): Promise<OrderRow[]> {
+  if (orders.length === 0) return [];
+  const contested = await rows<{ orderId: bigint }>(
+    sql,
+    `/* orders.contested */ SELECT order_id AS "orderId" FROM dispute WHERE order_id = ANY($1) AND state = 'OPEN'`,
+    [orders.map(({ id }) => id)],
+  );
+  const ids = new Set(contested.map(({ orderId }) => orderId));
+  return orders.filter(({ id }) => !ids.has(id));
 }

@@ -1,4 +1,5 @@
-import { type Queryable, rows, type SqlTransaction } from '../../../db/database.ts';
+import type { SqlTransaction } from '../../../db/database.ts';
+import { assert } from '../../../kernel/assert.ts';
 import { accountNames, type Transfer, type Wallets } from '../../wallet/wallet.api.ts';
 import type { OrderRow } from '../orders.api.ts';
 
@@ -8,6 +9,7 @@ const BPS = 10_000n;
 
 /** A line, as far as its money goes. */
 type PaidLine = {
+  id: bigint;
   quantity: number;
   refundedQuantity: number;
   unitPriceMinor: bigint;
@@ -32,46 +34,53 @@ export function sharesOf(sellerId: bigint, lines: readonly PaidLine[]): Map<bigi
   return shares;
 }
 
+/** Units of an order that are given back, and where their money goes. */
+type TakenBack = {
+  lines: readonly PaidLine[];
+  back: readonly { lineId: bigint; quantity: number }[];
+  to: bigint;
+  kind: 'ORDER_REFUNDED' | 'ORDER_CHARGED_BACK';
+};
+
 /**
- * Takes an order's money from where it is: from escrow or, once it was released, from those who got it, in the proportion of what
- * each got.
- * @param to the account that it goes to
+ * Takes the money of units that are given back from where it is: from escrow or, once it was released, from those who got it for these
+ * very units. So what each has left of an order is always their share of what was not refunded.
+ * @param taken.lines the order's lines as they were before
+ * @param taken.to the account that it goes to
  */
 export async function takeBack(
   sql: SqlTransaction,
   wallets: Wallets,
   order: OrderRow,
-  { amountMinor, to, kind }: { amountMinor: bigint; to: bigint; kind: 'ORDER_REFUNDED' | 'ORDER_CHARGED_BACK' },
+  { lines, back, to, kind }: TakenBack,
 ): Promise<void> {
   const unit = order.currency;
   const transfer = (debit: bigint, amount: bigint): Transfer => {
     return { debit, credit: to, unit, amount, kind, causeId: order.id };
   };
+  const units = new Map(back.map(({ lineId, quantity }) => [lineId, quantity]));
+  const after = lines.map((line) => ({ ...line, refundedQuantity: line.refundedQuantity + (units.get(line.id) ?? 0) }));
+  const sharesAfter = sharesOf(order.merchantId, after);
+  const parts = [...sharesOf(order.merchantId, lines)].map(([merchantId, share]) => {
+    return { merchantId, amount: share - (sharesAfter.get(merchantId) ?? 0n) };
+  });
+  const amountMinor = parts.reduce((sum, { amount }) => sum + amount, 0n);
   if (order.state !== 'COMPLETED') {
     const [escrow] = await wallets.accounts(sql, [accountNames.merchant(order.merchantId, unit, 'ESCROW')]);
     await wallets.post(sql, [transfer(escrow!, amountMinor)]);
     return;
   }
-  const released = await readReleased(sql, order.id);
-  const total = released.reduce((sum, { amount }) => sum + amount, 0n);
-  let left = amountMinor;
-  const transfers = released.map(({ accountId, amount }, index) => {
-    const isLast = index === released.length - 1;
-    const part = isLast ? left : (amountMinor * amount) / total;
-    left -= part;
-    return transfer(accountId, part);
-  });
+  const payers = parts.filter(({ amount }) => amount !== 0n);
+  assert(
+    payers.every(({ amount }) => amount > 0n),
+    'nobody is paid by a refund',
+  );
+  const accounts = await wallets.accounts(
+    sql,
+    payers.map(({ merchantId }) => accountNames.merchant(merchantId, unit, 'BALANCE')),
+  );
   await wallets.post(
     sql,
-    transfers.filter(({ amount }) => amount > 0n),
-  );
-}
-
-async function readReleased(sql: Queryable, orderId: bigint): Promise<{ accountId: bigint; amount: bigint }[]> {
-  return rows(
-    sql,
-    `/* orders.released */ SELECT credit_account_id AS "accountId", sum(amount)::bigint AS amount FROM transfer
-      WHERE cause_id = $1 AND kind LIKE 'ORDER%' AND kind = 'ORDER_RELEASED' GROUP BY 1 ORDER BY 1`,
-    [orderId],
+    payers.map(({ amount }, index) => transfer(accounts[index]!, amount)),
   );
 }

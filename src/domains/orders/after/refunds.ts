@@ -57,7 +57,14 @@ type Deps = {
 /** What a transaction has done, for others to be told after it. */
 type Done<T> = { result: T; events?: LiveEvent[]; orders?: OrderRow[]; lines?: readonly SoldLine[]; due?: bigint };
 /** Units that go back to the buyer as money, and which of them come back into stock. */
-type Giving = { lines: readonly SoldLine[]; back: readonly RefundedLine[]; reason: string; actor: OrderActor };
+type Giving = {
+  lines: readonly SoldLine[];
+  back: readonly RefundedLine[];
+  reason: string;
+  actor: OrderActor;
+  /** Whether used vouchers are refunded, too: not by agreement, only by a decision. */
+  evenUsed?: boolean;
+};
 
 /**
  * Giving money back: cancelled orders, refunds that a buyer asks for, and those that a merchant makes. The money leaves escrow in
@@ -187,8 +194,7 @@ export class Refunds {
       if (order.state === 'REFUND_REQUESTED' || !ORDER_TRANSITIONS[order.state].includes('REFUNDED'))
         throw new OrderStateError(order.state);
       const lines = await readLines(sql, [orderId]);
-      const restock = new Map(call.lines?.map((line) => [line.lineId, line.restock]));
-      const back = chooseLines(lines, call.lines).map((line) => ({ ...line, restock: restock.get(line.lineId) ?? 0 }));
+      const back = chooseLines(lines, call.lines);
       const given = await this.#giveBack(sql, order, { lines, back, reason: call.reason, actor: role });
       const refund = given.result;
       await storeKeys(sql, OPERATION, [{ ...key, inputHash, result: { refundId: String(refund.id) } }]);
@@ -197,12 +203,15 @@ export class Refunds {
   }
 
   /**
-   * Gives everything that is left back, of an order that the caller has locked: a dispute was decided for the buyer.
+   * Gives everything that is left back, of an order that the caller has locked: a dispute was decided for the buyer. What they
+   * have asked for besides is done with it.
    * @returns what to do after the transaction, see {@link tell}
    */
   async giveAllBack(sql: SqlTransaction, order: OrderRow, reason: string, actor: OrderActor): Promise<Done<RefundRow>> {
     const lines = await readLines(sql, [order.id]);
-    return this.#giveBack(sql, order, { lines, back: remaining(lines), reason, actor });
+    const requested = await findRequested(sql, order.id);
+    if (requested) await updateRefund(sql, requested.id, 'REJECTED');
+    return this.#giveBack(sql, order, { lines, back: remaining(lines), reason, actor, evenUsed: true });
   }
 
   /** Tells others what a transaction has done, and has the provider pay what it decided. */
@@ -245,13 +254,13 @@ export class Refunds {
     const isAll = remaining(giving.lines).every(
       (left) => giving.back.find(({ lineId }) => lineId === left.lineId)?.quantity === left.quantity,
     );
-    for (const { lineId, quantity } of giving.back) {
+    for (const { lineId, quantity } of giving.evenUsed ? [] : giving.back) {
       const line = giving.lines.find(({ id }) => id === lineId)!;
       if (line.kind === 'SERVICE' && !(await fulfilment.cancelVouchers(sql, lineId, quantity)))
         throw new OrderStateError(order.state, 'Vouchers of the order were used: less than that can be refunded.');
     }
     // What was sent already comes back or does not; what was not is not sent any more.
-    if (isAll) await fulfilment.stop(sql, order.id);
+    if (isAll) await fulfilment.abandon(sql, order.id);
     const given = await this.#give(sql, order, giving, known);
     const to = await this.#stateAfter(sql, order, isAll);
     const note = giving.reason;
@@ -260,10 +269,14 @@ export class Refunds {
     return { ...given, orders: await lockOrders(sql, [order.id]) };
   }
 
-  /** What was only asked for goes on where it has come to meanwhile. */
+  /** What was only asked for goes on where it has come to meanwhile; and if nothing is left to deliver, it is delivered. */
   async #stateAfter(sql: SqlTransaction, order: OrderRow, isAll: boolean): Promise<OrderState> {
     if (isAll) return 'REFUNDED';
-    return order.state === 'REFUND_REQUESTED' ? this.deps.fulfilment.progress(sql, order.id) : order.state;
+    const isOnItsWay = ['PAID', 'PREPARING', 'SHIPPED', 'REFUND_REQUESTED'].includes(order.state);
+    if (!isOnItsWay) return order.state;
+    // The part that was furthest may be the one that was refunded: the order does not go back for that.
+    const progress = await this.deps.fulfilment.progress(sql, order.id);
+    return ORDER_TRANSITIONS[order.state].includes(progress) ? progress : order.state;
   }
 
   /** Money leaves escrow, and stock comes back. */
@@ -279,7 +292,7 @@ export class Refunds {
     await markRefunded(sql, order.id, wanted.amountMinor, back);
     const drafts = await returnStock(sql, lines, new Map(back.map(({ lineId, restock }) => [lineId, restock])));
     const [refunds] = await wallets.accounts(sql, [accountNames.refunds(order.currency)]);
-    await takeBack(sql, wallets, order, { amountMinor: wanted.amountMinor, to: refunds!, kind: 'ORDER_REFUNDED' });
+    await takeBack(sql, wallets, order, { lines, back, to: refunds!, kind: 'ORDER_REFUNDED' });
     return { result: refund, events: await this.#append(sql, drafts), lines, due: refund.id };
   }
 
@@ -341,26 +354,35 @@ function remaining(lines: readonly SoldLine[]): RefundedLine[] {
 }
 
 /** @throws {InvalidInputError} when a line is not of the order, or more is wanted of it than is left */
-function chooseLines(lines: readonly SoldLine[], wanted: readonly WantedBack[] | undefined): RefundedLine[] {
+function chooseLines(
+  lines: readonly SoldLine[],
+  wanted: readonly (WantedBack & { restock?: number })[] | undefined,
+): RefundedLine[] {
   const left = new Map(remaining(lines).map((line) => [line.lineId, line.quantity]));
   if (!wanted) return remaining(lines);
-  const issues = wanted.flatMap(({ lineId, quantity }, index) => {
+  const issues = wanted.flatMap(({ lineId, quantity, restock = 0 }, index) => {
     const isTwice = wanted.findIndex((other) => other.lineId === lineId) !== index;
     if (isTwice) return { path: `input.lines.${index}.lineId`, message: 'The line is named twice.' };
     if (!lines.some(({ id }) => id === lineId))
       return { path: `input.lines.${index}.lineId`, message: 'There is no such line.' };
     const most = left.get(lineId) ?? 0;
-    return quantity > most ? { path: `input.lines.${index}.quantity`, message: `At most ${most} of it are left.` } : [];
+    if (quantity > most) return { path: `input.lines.${index}.quantity`, message: `At most ${most} of it are left.` };
+    return restock < 0 || restock > quantity
+      ? { path: `input.lines.${index}.restock`, message: `Must be 0 to ${quantity}: so many of it are refunded.` }
+      : [];
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
-  return wanted.map(({ lineId, quantity }) => ({ lineId, quantity, restock: 0 }));
+  return wanted.map(({ lineId, quantity, restock = 0 }) => ({ lineId, quantity, restock }));
 }
 
 /** @throws {InvalidInputError} when more comes back into stock than is refunded */
 function withRestock(asked: readonly RefundedLine[], restock: readonly WantedBack[]): RefundedLine[] {
   const issues = restock.flatMap(({ lineId, quantity }, index) => {
     const most = asked.find((line) => line.lineId === lineId)?.quantity ?? 0;
-    return quantity > most ? { path: `input.restock.${index}`, message: `At most ${most} of it are refunded.` } : [];
+    const isPossible = quantity >= 0 && quantity <= most;
+    return isPossible
+      ? []
+      : { path: `input.restock.${index}`, message: `Must be 0 to ${most}: so many of it are refunded.` };
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
   const units = new Map(restock.map(({ lineId, quantity }) => [lineId, quantity]));

@@ -31,7 +31,7 @@ const LOCK_STOCK = statement(
   'orders.lockStock',
   `SELECT i.item_id AS "itemId", i.warehouse_id AS "warehouseId", w.merchant_id AS "warehouseMerchantId", w.region,
           w.ships_abroad AS "shipsAbroad", w.promise_minutes AS "promiseMinutes", i.on_hand - i.held AS available,
-          m.kind = 'RETAIL_PARTNER' AS "isPartner"
+          m.kind = 'RETAIL_PARTNER' AND m.verified AS "isPartner"
      FROM inventory i JOIN warehouse w ON w.id = i.warehouse_id JOIN merchant m ON m.id = w.merchant_id
     WHERE i.item_id = ANY($1) ORDER BY i.item_id, i.warehouse_id FOR NO KEY UPDATE OF i`,
 );
@@ -108,11 +108,16 @@ export async function readBought(
   return new Map(found.map(({ offerId, buyerId, units }) => [pairKey(offerId, buyerId), units]));
 }
 
-/** The streams among these that there are. */
-export async function readStreams(sql: Queryable, ids: readonly bigint[]): Promise<Set<bigint>> {
-  if (ids.length === 0) return new Set();
-  const found = await rows<{ id: bigint }>(sql, '/* orders.streams */ SELECT id FROM stream WHERE id = ANY($1)', [ids]);
-  return new Set(found.map(({ id }) => id));
+/** The streams among these that there are, with the products that they show. */
+export async function readStreams(sql: Queryable, ids: readonly bigint[]): Promise<Map<bigint, Set<bigint>>> {
+  if (ids.length === 0) return new Map();
+  const found = await rows<{ id: bigint; shown: string[] }>(
+    sql,
+    `/* orders.streams */ SELECT s.id, ARRAY(SELECT i.product_id FROM showcase_item i WHERE i.stream_id = s.id)::text[] AS shown
+       FROM stream s WHERE s.id = ANY($1)`,
+    [ids],
+  );
+  return new Map(found.map(({ id, shown }) => [id, new Set(shown.map(BigInt))]));
 }
 
 /** The time of the database, and ids for what is to be inserted. */
@@ -157,7 +162,7 @@ export async function insertHeld(
     orders.map(({ checkoutId }) => checkoutId),
     orders.map(({ plan }) => plan.purchase.buyerId),
     orders.map(({ merchantId }) => merchantId),
-    orders.map(({ plan }) => plan.streamId ?? null),
+    orders.map(({ streamId }) => streamId ?? null),
     orders.map(({ plan }) => plan.currency),
     orders.map((order) => order.lines.reduce((sum, line) => sum + line.unitPriceMinor * BigInt(line.quantity), 0n)),
     orders.map(({ plan, lines: ofOrder }) => toJson(isSent(ofOrder) ? plan.address : undefined)),

@@ -50,7 +50,8 @@ export type Shop = {
   /** Who may buy from offers that are not for everyone, by {@link pairKey}. */
   eligible: ReadonlySet<string>;
   addresses: ReadonlyMap<bigint, OrderAddress & { viewerId: bigint; isRemoved: boolean }>;
-  streams: ReadonlySet<bigint>;
+  /** The products that streams show. */
+  streams: ReadonlyMap<bigint, ReadonlySet<bigint>>;
 };
 
 /** A line that stock is set aside for. */
@@ -62,6 +63,9 @@ export type PlannedLine = {
   unitPriceMinor: bigint;
 };
 
+/** What one merchant sells of a purchase, and in which stream. */
+export type PlannedOrder = { merchantId: bigint; streamId: bigint | undefined; lines: PlannedLine[] };
+
 /** A purchase that goes ahead: one order a merchant. */
 export type Plan = {
   purchase: Purchase;
@@ -69,8 +73,7 @@ export type Plan = {
   currency: string;
   amountMinor: bigint;
   address: OrderAddress | undefined;
-  streamId: bigint | undefined;
-  orders: { merchantId: bigint; lines: PlannedLine[] }[];
+  orders: PlannedOrder[];
 };
 
 /** What becomes of a purchase. */
@@ -160,8 +163,16 @@ function planPurchase(purchase: Purchase, inputHash: string, shop: Shop, taken: 
   }
   const isSent = lines.some(({ variant }) => needsAddress(variant));
   const address = isSent && found ? addressOf(found) : undefined;
-  const streamId = purchase.streamId ?? lines.find(({ offer }) => offer)?.offer?.streamId;
-  return { purchase, inputHash, currency, amountMinor, address, streamId, orders: byMerchant(lines) };
+  const orders = byMerchant(lines).map((order) => ({ ...order, streamId: streamOf(order.lines, purchase, shop) }));
+  return { purchase, inputHash, currency, amountMinor, address, orders };
+}
+
+/** Bought in the stream of its offer, or in one that shows all of it: nobody's purchase shows in just any stream. */
+function streamOf(lines: readonly PlannedLine[], { streamId }: Purchase, shop: Shop): bigint | undefined {
+  const offer = lines.find((line) => line.offer)?.offer;
+  if (offer) return offer.streamId;
+  const shown = streamId === undefined ? undefined : shop.streams.get(streamId);
+  return lines.every(({ variant }) => shown?.has(variant.productId)) ? streamId : undefined;
 }
 
 function planLine(
@@ -218,7 +229,7 @@ function addressOf({ name, line1, line2, city, postalCode, country }: OrderAddre
 }
 
 /** In order of first appearance. */
-function byMerchant(lines: readonly PlannedLine[]): Plan['orders'] {
+function byMerchant(lines: readonly PlannedLine[]): Omit<PlannedOrder, 'streamId'>[] {
   const orders = new Map<bigint, PlannedLine[]>();
   for (const line of lines) {
     const { merchantId } = line.variant;
