@@ -92,5 +92,5 @@ export const SHOP_RULES: Record<string, string> = {
                            WHERE state = 'SUCCEEDED' AND currency = a.unit) r
       CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS charged_back FROM transfer
                            WHERE kind = 'ORDER_CHARGED_BACK' AND kind LIKE 'ORDER%' AND unit = a.unit) b
-     WHERE a.kind = 'CLEARING' AND a.balance <> r.given + b.charged_back - o.paid - p.coins`,
+     WHERE a.kind = 'CLEARING' AND a.owner_id = 0 AND a.balance <> r.given + b.charged_back - o.paid - p.coins`,
 };
