@@ -22,8 +22,8 @@ const SIZE: ShopSize = {
 /** The first viewer is the creator, and buys nothing. */
 const BUYERS = SIZE.viewers - 1;
 const CALLERS = 128;
-const MEASURE_MS = 4_000;
-const WARM_UP_MS = 2_000;
+const MEASURE_MS = 6_000;
+const WARM_UP_MS = 5_000;
 const QUICK_MS = 1_500;
 /** Lets Postgres come to rest before the clock starts. */
 const SETTLE_MS = 200;

@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction, together } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
 import type { AccountName, TransferKind } from './wallet.accounts.ts';
 
@@ -23,23 +23,28 @@ export async function ensureAccounts(sql: SqlTransaction, names: readonly Accoun
     names.map((name) => name.unit),
     names.map((name) => name.kind),
   ];
-  const opened = rows(
+  const known = await findAccounts(sql, columns);
+  if (known.length === names.length) return known;
+  await rows(
     sql,
     `/* wallet.openAccounts */ INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING`,
     columns,
   );
-  // Sees what the first one has opened: it is done behind it.
-  const finding = rows<{ id: bigint }>(
+  const found = await findAccounts(sql, columns);
+  assert(found.length === names.length, 'every account was opened');
+  return found;
+}
+
+async function findAccounts(sql: SqlTransaction, columns: readonly unknown[]): Promise<bigint[]> {
+  const found = await rows<{ id: bigint }>(
     sql,
     `/* wallet.findAccounts */ SELECT a.id FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
        WITH ORDINALITY n(owner_type, owner_id, unit, kind, position)
        JOIN ledger_account a USING (owner_type, owner_id, unit, kind) ORDER BY n.position`,
     columns,
   );
-  const [, found] = await together(opened, finding);
-  assert(found.length === names.length, 'every account was opened');
-  return found.map((account) => account.id);
+  return found.map(({ id }) => id);
 }
 
 /**
