@@ -21,7 +21,8 @@ const SIZE: ShopSize = {
 };
 /** The first viewer is the creator, and buys nothing. */
 const BUYERS = SIZE.viewers - 1;
-const CALLERS = 128;
+/** A flash sale: hundreds press the button at once, and group commit lives from that. */
+const CALLERS = 512;
 const MEASURE_MS = 6_000;
 const WARM_UP_MS = 5_000;
 const QUICK_MS = 1_500;

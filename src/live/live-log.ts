@@ -1,7 +1,17 @@
-import { type Queryable, rows, type SqlTransaction } from '../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../db/database.ts';
 import { NotFoundError } from '../kernel/errors.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
 import type { LiveEvent, LiveEventDraft } from './live-event.ts';
+
+const LOCK = statement(
+  'live.lock',
+  'SELECT 1 FROM live_log WHERE stream_id = ANY($1) ORDER BY stream_id FOR NO KEY UPDATE',
+);
+const APPEND = statement(
+  'live.append',
+  `SELECT live_append($1, $2, $3::jsonb[], at)::text[] AS seqs, at
+       FROM (SELECT clock_timestamp()::timestamptz(3) AS at) now`,
+);
 
 /** Where a stream's log stands. */
 export type LogHead = { epoch: string; lastSeq: bigint };
@@ -28,11 +38,7 @@ export async function lockLog(sql: SqlTransaction, streamId: bigint): Promise<bo
 
 /** Locks many logs, by stream id, as {@link lockLog} does one. Returns how many there are. */
 export async function lockLogs(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<number> {
-  const locked = await rows(
-    sql,
-    '/* live.lock */ SELECT 1 FROM live_log WHERE stream_id = ANY($1) ORDER BY stream_id FOR NO KEY UPDATE',
-    [streamIds],
-  );
+  const locked = await rows(sql, LOCK, [streamIds]);
   return locked.length;
 }
 
@@ -45,16 +51,11 @@ export async function appendEvents<Draft extends LiveEventDraft>(
   drafts: readonly Draft[],
 ): Promise<(Draft & LiveEvent)[]> {
   if (drafts.length === 0) return [];
-  const [appended] = await rows<{ seqs: string[]; at: Date }>(
-    sql,
-    `/* live.append */ SELECT live_append($1, $2, $3::jsonb[], at)::text[] AS seqs, at
-       FROM (SELECT clock_timestamp()::timestamptz(3) AS at) now`,
-    [
-      drafts.map((draft) => draft.streamId),
-      drafts.map((draft) => draft.type),
-      drafts.map((draft) => JSON.stringify(draft.payload)),
-    ],
-  );
+  const [appended] = await rows<{ seqs: string[]; at: Date }>(sql, APPEND, [
+    drafts.map((draft) => draft.streamId),
+    drafts.map((draft) => draft.type),
+    drafts.map((draft) => JSON.stringify(draft.payload)),
+  ]);
   return drafts.map((draft, index) => ({ ...draft, seq: BigInt(appended!.seqs[index]!), occurredAt: appended!.at }));
 }
 

@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
 
 /** Where somebody wants parcels to go. One that was removed is kept: orders that were placed go there. */
 export type AddressRow = {
@@ -19,9 +19,11 @@ export type AddressDraft = Omit<AddressRow, 'id' | 'viewerId' | 'removedAt'>;
 
 const COLUMNS = `id, viewer_id AS "viewerId", name, line1, line2, city, postal_code AS "postalCode", country, removed_at AS "removedAt"`;
 
+const BY_ID = statement('accounts.addresses', `SELECT ${COLUMNS} FROM address WHERE id = ANY($1)`);
+
 /** Addresses by id, removed ones included, in one statement, in any order. */
 export async function findAddresses(sql: Queryable, ids: readonly bigint[]): Promise<AddressRow[]> {
-  return rows<AddressRow>(sql, `/* accounts.addresses */ SELECT ${COLUMNS} FROM address WHERE id = ANY($1)`, [ids]);
+  return rows<AddressRow>(sql, BY_ID, [ids]);
 }
 
 /** The addresses of a viewer that are not removed, oldest first. */

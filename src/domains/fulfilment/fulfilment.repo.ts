@@ -1,24 +1,25 @@
-import { rows, type SqlTransaction } from '../../db/database.ts';
+import { rows, type SqlTransaction, statement } from '../../db/database.ts';
 import type { LineToFulfil } from './fulfilment.api.ts';
 import type { ShipmentState } from './fulfilment.state.ts';
 
-/** Writes one shipment for each order, warehouse and method, due when the slowest of its lines is promised. */
-export async function insertShipments(sql: SqlTransaction, lines: readonly LineToFulfil[]): Promise<void> {
-  await rows(
-    sql,
-    `/* fulfilment.ship */ INSERT INTO shipment (order_id, warehouse_id, method, by_partner, eta_at)
+const SHIP = statement(
+  'fulfilment.ship',
+  `INSERT INTO shipment (order_id, warehouse_id, method, by_partner, eta_at)
      SELECT l.order_id, l.warehouse_id, l.method, bool_or(l.by_partner), clock_timestamp() + make_interval(mins => max(l.promise_minutes))
        FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::boolean[], $5::int[])
             l(order_id, warehouse_id, method, by_partner, promise_minutes)
       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
-    [
-      lines.map(({ orderId }) => orderId),
-      lines.map(({ warehouseId }) => warehouseId),
-      lines.map(({ kind }) => (kind === 'FOOD' ? 'COURIER' : 'PARCEL')),
-      lines.map(({ warehouseMerchantId, sellerId }) => warehouseMerchantId !== sellerId),
-      lines.map(({ promiseMinutes }) => promiseMinutes),
-    ],
-  );
+);
+
+/** Writes one shipment for each order, warehouse and method, due when the slowest of its lines is promised. */
+export async function insertShipments(sql: SqlTransaction, lines: readonly LineToFulfil[]): Promise<void> {
+  await rows(sql, SHIP, [
+    lines.map(({ orderId }) => orderId),
+    lines.map(({ warehouseId }) => warehouseId),
+    lines.map(({ kind }) => (kind === 'FOOD' ? 'COURIER' : 'PARCEL')),
+    lines.map(({ warehouseMerchantId, sellerId }) => warehouseMerchantId !== sellerId),
+    lines.map(({ promiseMinutes }) => promiseMinutes),
+  ]);
 }
 
 /** Ids for so many vouchers that are to be written: a code follows from the id, and the hash goes in with the row. */

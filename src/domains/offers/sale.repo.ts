@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { type OfferEligibility, offerEvents } from './offers.events.ts';
 
@@ -34,14 +34,31 @@ const FOR_SALE_COLUMNS = `o.id, o.stream_id AS "streamId", o.variant_id AS "vari
   o.unit_price_minor AS "unitPriceMinor", o.currency, o.quantity, o.held, o.sold, o.per_buyer_limit AS "perBuyerLimit",
   o.eligibility, o.ends_at AS "endsAt", o.ended_at AS "endedAt"`;
 
+const LOCK = statement(
+  'offers.lock',
+  `SELECT ${FOR_SALE_COLUMNS} FROM offer o JOIN stream s ON s.id = o.stream_id
+      WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE OF o`,
+);
+const MOVE_UNITS = statement(
+  'offers.moveUnits',
+  `WITH moved AS (
+       UPDATE offer o SET held = o.held + c.held, sold = o.sold + c.sold
+         FROM (SELECT id, sum(held)::int AS held, sum(sold)::int AS sold
+                 FROM unnest($1::bigint[], $2::int[], $3::int[]) u(id, held, sold) GROUP BY id) c
+        WHERE o.id = c.id RETURNING o.id, o.stream_id AS "streamId", o.quantity - o.held - o.sold AS remaining
+     ) SELECT * FROM moved ORDER BY id`,
+);
+const END_SOLD_OUT = statement(
+  'offers.endSoldOut',
+  `WITH ended AS (
+       UPDATE offer SET ended_at = clock_timestamp(), end_reason = 'SOLD_OUT'
+        WHERE id = ANY($1) AND ended_at IS NULL AND sold = quantity RETURNING id, stream_id AS "streamId"
+     ) SELECT * FROM ended ORDER BY id`,
+);
+
 /** Reads offers and locks them, by id, until the transaction ends. Third in the lock order, behind orders. */
 export async function lockOffers(sql: SqlTransaction, ids: readonly bigint[]): Promise<OfferForSale[]> {
-  return rows<OfferForSale>(
-    sql,
-    `/* offers.lock */ SELECT ${FOR_SALE_COLUMNS} FROM offer o JOIN stream s ON s.id = o.stream_id
-      WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE OF o`,
-    [ids],
-  );
+  return rows<OfferForSale>(sql, LOCK, [ids]);
 }
 
 /**
@@ -50,16 +67,11 @@ export async function lockOffers(sql: SqlTransaction, ids: readonly bigint[]): P
  */
 export async function moveOfferUnits(sql: SqlTransaction, changes: readonly OfferUnits[]): Promise<OfferStock[]> {
   if (changes.length === 0) return [];
-  return rows<OfferStock>(
-    sql,
-    `/* offers.moveUnits */ WITH moved AS (
-       UPDATE offer o SET held = o.held + c.held, sold = o.sold + c.sold
-         FROM (SELECT id, sum(held)::int AS held, sum(sold)::int AS sold
-                 FROM unnest($1::bigint[], $2::int[], $3::int[]) u(id, held, sold) GROUP BY id) c
-        WHERE o.id = c.id RETURNING o.id, o.stream_id AS "streamId", o.quantity - o.held - o.sold AS remaining
-     ) SELECT * FROM moved ORDER BY id`,
-    [changes.map(({ offerId }) => offerId), changes.map(({ held }) => held), changes.map(({ sold }) => sold)],
-  );
+  return rows<OfferStock>(sql, MOVE_UNITS, [
+    changes.map(({ offerId }) => offerId),
+    changes.map(({ held }) => held),
+    changes.map(({ sold }) => sold),
+  ]);
 }
 
 /**
@@ -68,14 +80,7 @@ export async function moveOfferUnits(sql: SqlTransaction, changes: readonly Offe
  */
 export async function endSoldOutOffers(sql: SqlTransaction, ids: readonly bigint[]): Promise<LiveEventDraft[]> {
   if (ids.length === 0) return [];
-  const ended = await rows<{ id: bigint; streamId: bigint }>(
-    sql,
-    `/* offers.endSoldOut */ WITH ended AS (
-       UPDATE offer SET ended_at = clock_timestamp(), end_reason = 'SOLD_OUT'
-        WHERE id = ANY($1) AND ended_at IS NULL AND sold = quantity RETURNING id, stream_id AS "streamId"
-     ) SELECT * FROM ended ORDER BY id`,
-    [ids],
-  );
+  const ended = await rows<{ id: bigint; streamId: bigint }>(sql, END_SOLD_OUT, [ids]);
   return ended.map(({ id, streamId }) => offerEvents.ended(streamId, id, 'SOLD_OUT'));
 }
 

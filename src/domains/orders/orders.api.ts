@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
 import { OrderStateError } from './orders.errors.ts';
 import { ORDER_TRANSITIONS, type OrderState } from './orders.state.ts';
 
@@ -51,13 +51,25 @@ export const ORDER_COLUMNS = `o.id, o.number, o.checkout_id AS "checkoutId", o.b
   o.stream_id AS "streamId", o.state, o.currency, o.total_minor AS "totalMinor", o.refunded_minor AS "refundedMinor", o.address,
   o.version, o.created_at AS "createdAt", o.updated_at AS "updatedAt", o.release_at AS "releaseAt"`;
 
+const LOCK = statement(
+  'orders.lock',
+  `SELECT ${ORDER_COLUMNS} FROM shop_order o WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE`,
+);
+const MOVE = statement(
+  'orders.move',
+  `WITH moved AS (
+       UPDATE shop_order o SET state = $2, version = o.version + 1, updated_at = clock_timestamp(),
+              release_at = CASE WHEN $2 = 'DELIVERED' THEN coalesce(o.release_at, clock_timestamp() + make_interval(days => $5))
+                                WHEN $2 = 'PAID' THEN NULL ELSE o.release_at END
+        WHERE o.id = ANY($1) RETURNING o.*
+     ), noted AS (
+       INSERT INTO order_event (order_id, version, state, actor, note) SELECT id, version, state, $3, $4 FROM moved
+     ) SELECT ${ORDER_COLUMNS} FROM moved o ORDER BY o.id`,
+);
+
 /** Reads orders and locks them, by id, until the transaction ends. Second in the lock order, behind checkouts. */
 export async function lockOrders(sql: SqlTransaction, ids: readonly bigint[]): Promise<OrderRow[]> {
-  return rows<OrderRow>(
-    sql,
-    `/* orders.lock */ SELECT ${ORDER_COLUMNS} FROM shop_order o WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE`,
-    [ids],
-  );
+  return rows<OrderRow>(sql, LOCK, [ids]);
 }
 
 /** Whether somebody acts for a merchant. */
@@ -83,18 +95,7 @@ export async function moveOrders(
   const refused = orders.find((order) => !ORDER_TRANSITIONS[order.state].includes(to));
   if (refused) throw new OrderStateError(refused.state);
   if (orders.length === 0) return [];
-  return rows<OrderRow>(
-    sql,
-    `/* orders.move */ WITH moved AS (
-       UPDATE shop_order o SET state = $2, version = o.version + 1, updated_at = clock_timestamp(),
-              release_at = CASE WHEN $2 = 'DELIVERED' THEN coalesce(o.release_at, clock_timestamp() + make_interval(days => $5))
-                                WHEN $2 = 'PAID' THEN NULL ELSE o.release_at END
-        WHERE o.id = ANY($1) RETURNING o.*
-     ), noted AS (
-       INSERT INTO order_event (order_id, version, state, actor, note) SELECT id, version, state, $3, $4 FROM moved
-     ) SELECT ${ORDER_COLUMNS} FROM moved o ORDER BY o.id`,
-    [orders.map(({ id }) => id), to, actor, note ?? null, ESCROW_WINDOW_DAYS],
-  );
+  return rows<OrderRow>(sql, MOVE, [orders.map(({ id }) => id), to, actor, note ?? null, ESCROW_WINDOW_DAYS]);
 }
 
 /**

@@ -44,6 +44,8 @@ type FlatLiveStream = FlatCreator & { id: bigint; title: string; startedAt: Date
 type FlatStream = Omit<LiveStreamRow, 'creator'> &
   FlatCreator & { liveId: bigint | null; liveTitle: string; liveStartedAt: Date };
 
+const STATUSES = statement('streams.statuses', 'SELECT id, status FROM stream WHERE id = ANY($1)');
+
 /** A page of the streams on air, newest first. */
 export async function readLivePage(sql: Queryable, keyset: Keyset): Promise<LiveStreamRow[]> {
   const found = await readKeyset<FlatLiveStream>(sql, LIVE_PAGE, keyset);
@@ -86,11 +88,7 @@ export async function findStream(sql: Queryable, streamId: bigint): Promise<Stre
 
 /** Where streams stand, in one statement; one that does not exist is left out. */
 export async function readStatuses(sql: Queryable, streamIds: readonly bigint[]): Promise<Map<bigint, StreamStatus>> {
-  const found = await rows<{ id: bigint; status: StreamStatus }>(
-    sql,
-    '/* streams.statuses */ SELECT id, status FROM stream WHERE id = ANY($1)',
-    [streamIds],
-  );
+  const found = await rows<{ id: bigint; status: StreamStatus }>(sql, STATUSES, [streamIds]);
   return new Map(found.map(({ id, status }) => [id, status]));
 }
 

@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
 import type { AccountName, TransferKind } from './wallet.accounts.ts';
 
@@ -14,6 +14,16 @@ export type Transfer = {
 
 /** A wallet as watchers see it; `version` orders its states. */
 export type WalletState = { viewerId: bigint; coins: bigint; version: bigint };
+
+const FIND_ACCOUNTS = statement(
+  'wallet.findAccounts',
+  `SELECT a.id FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
+       WITH ORDINALITY n(owner_type, owner_id, unit, kind, position)
+       -- LIMIT keeps the look-up by index, whatever the table looked like when this was planned.
+       JOIN LATERAL (SELECT id FROM ledger_account l WHERE l.owner_type = n.owner_type AND l.owner_id = n.owner_id
+                        AND l.unit = n.unit AND l.kind = n.kind LIMIT 1) a ON true ORDER BY n.position`,
+);
+const POST = statement('wallet.post', 'SELECT wallet_post($1, $2, $3, $4, $5, $6, clock_timestamp())');
 
 /** Finds or opens accounts, in two statements and one round trip. Returns their ids in the order of the names. */
 export async function ensureAccounts(sql: SqlTransaction, names: readonly AccountName[]): Promise<bigint[]> {
@@ -37,13 +47,7 @@ export async function ensureAccounts(sql: SqlTransaction, names: readonly Accoun
 }
 
 async function findAccounts(sql: SqlTransaction, columns: readonly unknown[]): Promise<bigint[]> {
-  const found = await rows<{ id: bigint }>(
-    sql,
-    `/* wallet.findAccounts */ SELECT a.id FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
-       WITH ORDINALITY n(owner_type, owner_id, unit, kind, position)
-       JOIN ledger_account a USING (owner_type, owner_id, unit, kind) ORDER BY n.position`,
-    columns,
-  );
+  const found = await rows<{ id: bigint }>(sql, FIND_ACCOUNTS, columns);
   return found.map(({ id }) => id);
 }
 
@@ -52,7 +56,7 @@ async function findAccounts(sql: SqlTransaction, columns: readonly unknown[]): P
  * A balance that may not go below zero raises the constraint ledger_account_balance_check.
  */
 export async function postTransfers(sql: SqlTransaction, transfers: readonly Transfer[]): Promise<void> {
-  await rows(sql, '/* wallet.post */ SELECT wallet_post($1, $2, $3, $4, $5, $6, clock_timestamp())', [
+  await rows(sql, POST, [
     transfers.map((transfer) => transfer.debit),
     transfers.map((transfer) => transfer.credit),
     transfers.map((transfer) => transfer.unit),

@@ -71,6 +71,12 @@ const MOVE_STOCK = statement(
       AND i.held + m.held <= i.on_hand + m.on_hand RETURNING 1`,
 );
 
+const STREAMS = statement(
+  'orders.streams',
+  `SELECT s.id, ARRAY(SELECT i.product_id FROM showcase_item i WHERE i.stream_id = s.id)::text[] AS shown
+       FROM stream s WHERE s.id = ANY($1)`,
+);
+
 /** What keys stand for, by {@link callKey}. */
 export async function readCheckouts(
   sql: Queryable,
@@ -111,12 +117,7 @@ export async function readBought(
 /** The streams among these that there are, with the products that they show. */
 export async function readStreams(sql: Queryable, ids: readonly bigint[]): Promise<Map<bigint, Set<bigint>>> {
   if (ids.length === 0) return new Map();
-  const found = await rows<{ id: bigint; shown: string[] }>(
-    sql,
-    `/* orders.streams */ SELECT s.id, ARRAY(SELECT i.product_id FROM showcase_item i WHERE i.stream_id = s.id)::text[] AS shown
-       FROM stream s WHERE s.id = ANY($1)`,
-    [ids],
-  );
+  const found = await rows<{ id: bigint; shown: string[] }>(sql, STREAMS, [ids]);
   return new Map(found.map(({ id, shown }) => [id, new Set(shown.map(BigInt))]));
 }
 
