@@ -1,7 +1,7 @@
 /**
  * Every benchmark, one after the other; writes docs/benchmarks.md.
  *
- *   npm run bench                          about 25 minutes, on an idle machine
+ *   npm run bench                          about 35 minutes, on an idle machine
  *   npm run bench -- --only fan-out,gifts  these alone; the others keep the results that docs/benchmarks has
  *   npm run bench -- --quick               a smoke run of some minutes, which writes nothing
  *     --rounds 5     rounds of each variant, 3 by default

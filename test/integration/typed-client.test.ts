@@ -6,8 +6,14 @@ import { expect } from 'vitest';
 import { WebSocket } from 'ws';
 import {
   BuyCoinsDocument,
+  BuyNowDocument,
+  CancelOrderDocument,
+  MyAddressesDocument,
+  OrderUpdatesDocument,
+  type OrderUpdatesSubscription,
   SendGiftDocument,
   ShelfDocument,
+  ShopDocument,
   SignInDocument,
   WatchDocument,
   type WatchSubscription,
@@ -69,5 +75,47 @@ test('sign in, buy coins and send a gift while another client watches', async ({
     quantity: 3,
   });
   await feed.return?.();
+  await client.dispose();
+});
+
+test('buy a product of the demo, follow the order and cancel it', async ({ server }) => {
+  const { signIn } = await send(server.url, SignInDocument, { input: { handle: 'layla' } });
+  if (signIn.__typename !== 'SignInSuccess') throw new Error(signIn.message);
+  const { token } = signIn;
+  const { creator } = await send(server.url, ShopDocument, { creator: 'souq' });
+  const { me } = await send(server.url, MyAddressesDocument, {}, token);
+  const [product] = creator!.products.edges;
+  const variant = product!.node.variants.find(({ available }) => available > 0)!;
+
+  const input = {
+    variantId: variant.id,
+    quantity: 1,
+    expectedUnitPriceMinor: variant.price.minorUnits,
+    addressId: me!.addresses[0]!.id,
+    paymentToken: 'tok_ok',
+    showBuyer: false,
+    idempotencyKey: 'typed-order',
+  };
+  const { buyNow } = await send(server.url, BuyNowDocument, { input }, token);
+  if (buyNow.__typename !== 'BuyNowSuccess') throw new Error(buyNow.message);
+  expect(buyNow).toMatchObject({ replayed: false, order: { state: 'PAID' } });
+  const { buyNow: again } = await send(server.url, BuyNowDocument, { input }, token);
+  expect(again).toMatchObject({ replayed: true, order: { number: buyNow.order.number } });
+
+  const client = createClient({
+    url: server.url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${token}` },
+  });
+  const orderId = buyNow.order.id;
+  const updates = client.iterate<OrderUpdatesSubscription>({
+    query: print(OrderUpdatesDocument),
+    variables: { orderId },
+  });
+  expect((await updates.next()).value?.data?.orderUpdates.state).toBe('PAID');
+  const { cancelOrder } = await send(server.url, CancelOrderDocument, { input: { orderId } }, token);
+  expect(cancelOrder).toMatchObject({ order: { state: 'CANCELLED' } });
+  expect((await updates.next()).value?.data?.orderUpdates.state).toBe('CANCELLED');
+  await updates.return?.();
   await client.dispose();
 });
