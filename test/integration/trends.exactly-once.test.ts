@@ -78,7 +78,18 @@ test('a server that dies while it counts has counted nothing, and another one co
     await expect.poll(cut).toBe(1);
     expect(await waitingSignals(db.pool)).toBe(1);
     await expect.poll(cut).toBe(1); // It tries again, and dies again.
-    await victim.close();
+    // Its last count may be waiting by now, and would keep it from closing: that one is cut, too.
+    let isClosed = false;
+    const closing = victim.close().then(() => {
+      isClosed = true;
+    });
+    await expect
+      .poll(async () => {
+        await cut();
+        return isClosed;
+      })
+      .toBe(true);
+    await closing;
     await holder.query('COMMIT');
   } finally {
     holder.release(true);
