@@ -2,6 +2,8 @@ import type { Queryable } from '../../db/database.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import { findProducts, findVariantsOfProducts } from './catalog.repo.ts';
 
+export { createMemberships, type IsMember } from './memberships.ts';
+
 /** The kinds of product. */
 export const PRODUCT_KINDS = ['PHYSICAL', 'FOOD', 'SERVICE', 'DIGITAL'] as const;
 /** One of {@link PRODUCT_KINDS}. */

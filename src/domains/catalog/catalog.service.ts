@@ -14,7 +14,8 @@ import {
   type ProductRow,
   type VariantRow,
 } from './catalog.repo.ts';
-import { findMemberships, type MerchantRow } from './merchants.repo.ts';
+import { createMemberships, type IsMember } from './memberships.ts';
+import type { MerchantRow } from './merchants.repo.ts';
 import { Merchants } from './merchants.service.ts';
 import { countOwned, type Owned, type OwnedPage, readOwnedPages } from './owned-products.repo.ts';
 import {
@@ -48,7 +49,7 @@ export class Catalog {
   readonly products: Products;
   readonly #db: Database;
   readonly #variants: DataLoader<bigint, VariantRow[]>;
-  readonly #memberships: DataLoader<{ viewerId: bigint; merchantId: bigint }, boolean>;
+  readonly #isMember: IsMember;
   readonly #count: KeptValue<number>;
   readonly #ownedPages: DataLoader<OwnedPage, ProductRow[]>;
   readonly #ownedCounts: DataLoader<Owned, number>;
@@ -81,17 +82,7 @@ export class Catalog {
     const batch = { cache: false, maxBatchSize: PRODUCTS_PER_READ_MAX };
     this.#ownedPages = new DataLoader((pages) => readOwnedPages(pool, pages), batch);
     this.#ownedCounts = new DataLoader((owners) => countOwned(pool, owners), batch);
-    this.#memberships = new DataLoader(
-      async (asked) => {
-        const found = new Set<string>();
-        for (const [viewerId, of] of groupBy(asked, ({ viewerId }) => viewerId)) {
-          const merchantIds = of.map(({ merchantId }) => merchantId);
-          for (const { id } of await findMemberships(pool, viewerId, merchantIds)) found.add(`${viewerId}:${id}`);
-        }
-        return asked.map(({ viewerId, merchantId }) => found.has(`${viewerId}:${merchantId}`));
-      },
-      { cache: false, maxBatchSize: PRODUCTS_PER_READ_MAX },
-    );
+    this.#isMember = createMemberships(pool);
   }
 
   /** The active variants of a product. */
@@ -101,7 +92,7 @@ export class Catalog {
 
   /** Whether somebody acts for a merchant. */
   async isMember(viewer: Looker, merchantId: bigint): Promise<boolean> {
-    return viewer !== undefined && this.#memberships.load({ viewerId: viewer.id, merchantId });
+    return viewer !== undefined && this.#isMember(viewer.id, merchantId);
   }
 
   /** A product that somebody may look at: one that is published, or of a merchant that they act for. */

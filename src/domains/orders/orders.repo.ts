@@ -105,17 +105,3 @@ export async function readTransfers(sql: Queryable, orderIds: readonly bigint[])
     [orderIds],
   );
 }
-
-/** The merchants among these that somebody acts for, in one statement. */
-export async function readMemberships(
-  sql: Queryable,
-  viewerId: bigint,
-  merchantIds: readonly bigint[],
-): Promise<Set<bigint>> {
-  const found = await rows<{ id: bigint }>(
-    sql,
-    '/* orders.memberships */ SELECT merchant_id AS id FROM merchant_member WHERE viewer_id = $1 AND merchant_id = ANY($2)',
-    [viewerId, merchantIds],
-  );
-  return new Set(found.map(({ id }) => id));
-}

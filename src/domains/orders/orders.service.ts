@@ -1,13 +1,12 @@
-import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
-import type { Database, Queryable } from '../../db/database.ts';
+import type { Database } from '../../db/database.ts';
 import type { Keyset } from '../../db/keyset.ts';
 import { createLists, createLookUp } from '../../db/look-up.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
-import { groupBy } from '../../kernel/group-by.ts';
 import type { Money } from '../../kernel/money.ts';
 import type { Live } from '../../live/live.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
+import { createMemberships, type IsMember } from '../catalog/catalog.api.ts';
 import type { FulfilmentHooks } from '../fulfilment/fulfilment.api.ts';
 import {
   type Charge,
@@ -35,16 +34,12 @@ import {
   type OrderLineRow,
   type OrdersOf,
   type OrderTransferRow,
-  readMemberships,
   readOrderLines,
   readOrderPage,
   readTimelines,
   readTransfers,
 } from './orders.repo.ts';
 import { checkTransitions, ORDER_TRANSITIONS } from './orders.state.ts';
-
-/** Orders whose parts one statement reads. */
-const ORDERS_PER_READ_MAX = 100;
 
 /** Limits and intervals that tests override. */
 export type OrdersOptions = BuyNowOptions & {
@@ -78,7 +73,7 @@ export class Orders {
   readonly #find: (id: bigint) => Promise<OrderRow | null>;
   readonly #buyNow: BuyNow;
   readonly #sweeps: { start(): void; close(): Promise<void> }[];
-  readonly #memberships: DataLoader<{ viewerId: bigint; merchantId: bigint }, boolean>;
+  readonly #isMember: IsMember;
 
   constructor(
     private readonly deps: Deps,
@@ -106,10 +101,7 @@ export class Orders {
       disputes: createLists((ids) => readDisputes(pool, ids), orderIdOf),
       transfers: createLists((ids) => readTransfers(pool, ids), orderIdOf),
     };
-    this.#memberships = new DataLoader((pairs) => readPairs(pool, pairs), {
-      cache: false,
-      maxBatchSize: ORDERS_PER_READ_MAX,
-    });
+    this.#isMember = createMemberships(pool);
   }
 
   /** Buys, once per key. Errors: see `BuyNow.buy`. */
@@ -126,7 +118,7 @@ export class Orders {
 
   /** Whether somebody acts for a merchant. Asked for many merchants at once, it is one statement. */
   async actsFor(merchantId: bigint, viewerId: bigint | undefined): Promise<boolean> {
-    return viewerId !== undefined && this.#memberships.load({ viewerId, merchantId });
+    return viewerId !== undefined && this.#isMember(viewerId, merchantId);
   }
 
   /** An order by id, for its buyer and its merchant; null for others, and when there is none. */
@@ -215,23 +207,4 @@ export class Orders {
 
 function orderIdOf({ orderId }: { orderId: bigint }): bigint {
   return orderId;
-}
-
-async function readPairs(
-  sql: Queryable,
-  pairs: readonly { viewerId: bigint; merchantId: bigint }[],
-): Promise<boolean[]> {
-  const byViewer = groupBy(pairs, ({ viewerId }) => viewerId);
-  const known = new Map<bigint, Set<bigint>>();
-  for (const [viewerId, own] of byViewer) {
-    known.set(
-      viewerId,
-      await readMemberships(
-        sql,
-        viewerId,
-        own.map(({ merchantId }) => merchantId),
-      ),
-    );
-  }
-  return pairs.map(({ viewerId, merchantId }) => known.get(viewerId)!.has(merchantId));
 }

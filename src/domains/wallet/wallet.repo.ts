@@ -25,7 +25,7 @@ const FIND_ACCOUNTS = statement(
 );
 const POST = statement('wallet.post', 'SELECT wallet_post($1, $2, $3, $4, $5, $6, clock_timestamp())');
 
-/** Finds or opens accounts, in two statements and one round trip. Returns their ids in the order of the names. */
+/** Finds accounts, in one statement, and opens those that there are not yet. Returns their ids in the order of the names. */
 export async function ensureAccounts(sql: SqlTransaction, names: readonly AccountName[]): Promise<bigint[]> {
   const columns = [
     names.map((name) => name.ownerType),

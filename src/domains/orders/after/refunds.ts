@@ -5,7 +5,7 @@ import { IdempotencyConflictError, InvalidInputError, NotFoundError } from '../.
 import { every, type Periodic } from '../../../kernel/every.ts';
 import { hashInput } from '../../../kernel/idempotency.ts';
 import type { Live } from '../../../live/live.ts';
-import type { LiveEvent, LiveEventDraft } from '../../../live/live-event.ts';
+import type { LiveEvent } from '../../../live/live-event.ts';
 import { topics } from '../../../live/topics.ts';
 import type { Actor } from '../../accounts/accounts.api.ts';
 import type { FulfilmentHooks } from '../../fulfilment/fulfilment.api.ts';
@@ -293,11 +293,7 @@ export class Refunds {
     const drafts = await returnStock(sql, lines, new Map(back.map(({ lineId, restock }) => [lineId, restock])));
     const [refunds] = await wallets.accounts(sql, [accountNames.refunds(order.currency)]);
     await takeBack(sql, wallets, order, { lines, back, to: refunds!, kind: 'ORDER_REFUNDED' });
-    return { result: refund, events: await this.#append(sql, drafts), lines, due: refund.id };
-  }
-
-  #append(sql: SqlTransaction, drafts: readonly LiveEventDraft[]): Promise<LiveEvent[]> {
-    return appendOnAir(sql, drafts);
+    return { result: refund, events: await appendOnAir(sql, drafts), lines, due: refund.id };
   }
 
   /** Has the provider pay a refund, and books it. What it cannot do now is tried again. */

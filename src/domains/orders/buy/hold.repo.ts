@@ -131,9 +131,6 @@ export async function drawIds(sql: Queryable, checkouts: number, orders: number)
   return { now, checkoutIds: drawn!.checkouts.map(BigInt), orderIds: drawn!.orders.map(BigInt) };
 }
 
-/** One order of a purchase that is held. */
-export type HeldOrder = { id: bigint; checkoutId: bigint };
-
 /** Inserts purchases with their orders and lines, in one statement. Returns the checkouts' ids, in order. */
 export async function insertHeld(
   sql: SqlTransaction,
