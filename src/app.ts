@@ -3,6 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
@@ -26,6 +27,7 @@ import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
+import type { StreamEnding } from './domains/streams/streams.api.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
@@ -65,6 +67,7 @@ export type AppOverrides = {
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
   trends?: TrendsOptions;
+  community?: CommunityOverrides;
 };
 
 /** A running Hadiya. */
@@ -172,14 +175,15 @@ async function createDomains(
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
   const tokens = createTokens(await tokenKeys(config), log);
-  const accounts = createAccounts({ db, tokens, wallets });
+  const accounts = createAccounts({ db, tokens, wallets, operators: new Set(config.operators) });
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
   const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
   /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
   const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
+  const endings: StreamEnding[] = [];
   const streams = new Streams(
-    { db, live, wallets, log },
+    { db, live, wallets, log, endings },
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
@@ -189,7 +193,9 @@ async function createDomains(
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
   const trends = new Trends({ db, live, log }, overrides.trends);
+  const community = createCommunity({ db, live, bus, wallets, endings, log }, overrides.community);
   const services: Services = {
+    ...community.services,
     db,
     accounts,
     addresses: new Addresses(db),
@@ -215,11 +221,11 @@ async function createDomains(
       ],
     ]),
     start: () => {
-      for (const domain of [payments, gifts, offers, orders, fulfilment, trends]) domain.start();
+      for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community]) domain.start();
     },
     endCalls: () => void provider.close?.(),
     close: async () => {
-      await Promise.all([orders.close(), fulfilment.close()]);
+      await Promise.all([orders.close(), fulfilment.close(), community.close()]);
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
       await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();

@@ -26,6 +26,8 @@ export type Config = {
   /** Absolute. Home of the embedded Postgres. */
   dataDir: string;
   auth: AuthConfig;
+  /** Subjects of tokens that run the platform (`sub` claims); in demo mode also the handle `operator`. */
+  operators: string[];
   /** What voucher codes follow from, the same on all servers. Undefined: a file in `dataDir`, made once. */
   voucherSecret: string | undefined;
   /** Undefined: payments are those of the sandbox. */
@@ -53,6 +55,8 @@ const PORT_MAX = 65_535;
 const SECRET_CHARS_MIN = 32;
 const STRIPE_NAMES = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET'] as const;
 const SHOWN_CHARS_MAX = 40;
+/** The subject of the demo's operator. */
+const DEMO_OPERATOR = 'demo:operator';
 const FLUSH_WINDOW_MS_DEFAULT = 20;
 /** A viewer sees an event later by the window at the most. */
 const FLUSH_WINDOW_MS_MAX = 1_000;
@@ -80,6 +84,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
+    operators: [...readList(reader, 'OPERATORS'), ...(demo ? [DEMO_OPERATOR] : [])],
     voucherSecret: readSecret(reader, 'VOUCHER_SECRET'),
     stripe: readStripe(reader),
     simulate: readSwitch(reader, 'SIMULATE') ?? demo,
@@ -177,6 +182,14 @@ function readUrl(
   if (parsed !== undefined && schemes.includes(parsed.protocol.slice(0, -1))) return { text, parsed };
   reader.problem(`${name} is not a ${schemes.join(':// or ')}:// URL: write it like ${example}`);
   return undefined;
+}
+
+/** Names between commas. */
+function readList(reader: Reader, name: string): string[] {
+  return (reader.get(name) ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function readSwitch(reader: Reader, name: string): boolean | undefined {

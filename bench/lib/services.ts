@@ -26,7 +26,7 @@ export function openServices(databaseUrl: string, log: Logger): BenchServices {
   const db = connectDatabase(databaseUrl, log);
   const live = createLive({ db, bus, log });
   const wallets = createWallets({ db, bus, log });
-  const streams = new Streams({ db, live, wallets, log });
+  const streams = new Streams({ db, live, wallets, log, endings: [] });
   const gifts = new Gifts({ db, live, wallets, log });
   return {
     db,
@@ -43,5 +43,5 @@ export function openServices(databaseUrl: string, log: Logger): BenchServices {
 
 /** A viewer as one who has just signed in. */
 export function asActor(viewer: { id: bigint; handle: string; displayName: string }): Actor {
-  return { ...viewer, expiresAt: new Date(Date.now() + TOKEN_LIFE_MS) };
+  return { ...viewer, expiresAt: new Date(Date.now() + TOKEN_LIFE_MS), isOperator: false };
 }

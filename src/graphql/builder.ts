@@ -7,7 +7,7 @@ import ValidationPlugin from '@pothos/plugin-validation';
 import { isObjectType } from 'graphql';
 import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
-import { InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
+import { ForbiddenError, InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
 import PublicFieldsPlugin from './public-fields.ts';
 import { rules } from './rules.ts';
@@ -23,7 +23,7 @@ export const builder = new SchemaBuilder<{
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
-  AuthScopes: { signedIn: boolean };
+  AuthScopes: { signedIn: boolean; operator: boolean };
   Scalars: {
     SafeInt: { Input: number; Output: number | bigint };
     DateTime: { Input: Date; Output: Date };
@@ -72,8 +72,15 @@ export const builder = new SchemaBuilder<{
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
   },
   scopeAuth: {
-    authScopes: (context) => ({ signedIn: context.actor !== undefined }),
-    unauthorizedError: (_parent, context) => new NotSignedInError(context.tokenProblem),
+    authScopes: (context) => ({
+      signedIn: context.actor !== undefined,
+      operator: context.actor?.isOperator === true,
+    }),
+    // The one scope that somebody who is signed in can lack is that of operators.
+    unauthorizedError: (_parent, context) =>
+      context.actor
+        ? new ForbiddenError('Only an operator of the platform can do this.')
+        : new NotSignedInError(context.tokenProblem),
     authorizeOnSubscribe: true,
   },
   prisma: {

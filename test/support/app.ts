@@ -31,6 +31,7 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     redisUrl,
     dataDir,
     auth: { mode: 'demo' },
+    operators: ['demo:operator'],
     voucherSecret: undefined,
     stripe: undefined,
     simulate: false,

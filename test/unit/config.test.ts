@@ -25,6 +25,7 @@ describe('what holds without settings', () => {
       redisUrl: undefined,
       dataDir: resolve('.data'),
       auth: { mode: 'demo' },
+      operators: ['demo:operator'],
       voucherSecret: undefined,
       simulate: true,
       fanOut: { shared: true, windowMs: 20 },
@@ -34,7 +35,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -55,6 +56,7 @@ describe('settings', () => {
       REDIS_URL: 'rediss://cache.example.com:6380',
       DATA_DIR: '/var/lib/hadiya',
       JWKS_URL: 'https://id.example.com/keys',
+      OPERATORS: ' auth0|7, ada ,',
       VOUCHER_SECRET: SECRET,
       STRIPE_SECRET_KEY: 'sk_test_51Hadiya',
       STRIPE_WEBHOOK_SECRET: 'whsec_Hadiya',
@@ -70,6 +72,7 @@ describe('settings', () => {
       redisUrl: 'rediss://cache.example.com:6380',
       dataDir: '/var/lib/hadiya',
       auth: { mode: 'jwks', url: 'https://id.example.com/keys' },
+      operators: ['auth0|7', 'ada'],
       voucherSecret: SECRET,
       stripe: { secretKey: 'sk_test_51Hadiya', webhookSecret: 'whsec_Hadiya' },
       simulate: true,

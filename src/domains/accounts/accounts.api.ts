@@ -3,7 +3,14 @@ import type { TokenProblem } from '../../kernel/errors.ts';
 export { type AddressRow, findAddresses } from './addresses.repo.ts';
 
 /** The signed-in viewer on whose behalf a request is made. */
-export type Actor = { id: bigint; handle: string; displayName: string; expiresAt: Date };
+export type Actor = {
+  id: bigint;
+  handle: string;
+  displayName: string;
+  expiresAt: Date;
+  /** Runs the platform: sees the books, and acts against anybody (OPERATORS). */
+  isOperator: boolean;
+};
 
 /** What the feed shows of a person, frozen at the time of the event. */
 export type Profile = { id: number; handle: string; displayName: string };

@@ -22,12 +22,23 @@ export async function drawViewerId(sql: SqlTransaction): Promise<bigint> {
 }
 
 /** Inserts a viewer. A taken subject or handle raises viewer_subject_key or viewer_handle_key. */
-export async function insertViewer(sql: SqlTransaction, viewer: ViewerRow & { walletId: bigint }): Promise<ViewerRow> {
+export async function insertViewer(
+  sql: SqlTransaction,
+  viewer: ViewerRow & { walletId: bigint; birthDate: string | undefined; region: string | undefined },
+): Promise<ViewerRow> {
   const [inserted] = await rows<ViewerRow>(
     sql,
-    `/* accounts.insert */ INSERT INTO viewer (id, subject, handle, display_name, wallet_id)
-     VALUES ($1, $2, $3, $4, $5) RETURNING ${COLUMNS}`,
-    [viewer.id, viewer.subject, viewer.handle, viewer.displayName, viewer.walletId],
+    `/* accounts.insert */ INSERT INTO viewer (id, subject, handle, display_name, wallet_id, birth_date, region)
+     VALUES ($1, $2, $3, $4, $5, $6::date, $7) RETURNING ${COLUMNS}`,
+    [
+      viewer.id,
+      viewer.subject,
+      viewer.handle,
+      viewer.displayName,
+      viewer.walletId,
+      viewer.birthDate ?? null,
+      viewer.region ?? null,
+    ],
   );
   return inserted!;
 }

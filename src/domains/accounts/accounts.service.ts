@@ -13,11 +13,21 @@ const PROFILE_CACHE_SIZE_MAX = 10_000;
 const HANDLE_ATTEMPTS_MAX = 5;
 const HANDLE_LENGTH_MAX = 30;
 const DISPLAY_NAME_LENGTH_MAX = 50;
+/** Whoever signs in to the demo is taken for an adult, from anywhere. */
+const DEMO_CLAIMS = { displayName: undefined, birthDate: '1990-01-01', region: undefined };
 /** As the database checks it. */
 const HANDLE_PATTERN = /^[a-z0-9][a-z0-9_.]{1,29}$/;
 
+type AccountsDeps = {
+  db: Database;
+  tokens: Tokens;
+  wallets: Wallets;
+  /** Subjects of those who run the platform. */
+  operators: ReadonlySet<string>;
+};
+
 /** Builds the accounts domain. */
-export function createAccounts(deps: { db: Database; tokens: Tokens; wallets: Wallets }): Accounts {
+export function createAccounts(deps: AccountsDeps): Accounts {
   const service = new AccountsService(deps);
   return { authenticate: (token) => service.authenticate(token), signIn: (handle) => service.signIn(handle) };
 }
@@ -26,14 +36,14 @@ class AccountsService {
   /** By subject, oldest first. A viewer's profile never changes after its creation. */
   readonly #profiles = new Map<string, ViewerRow>();
 
-  constructor(private readonly deps: { db: Database; tokens: Tokens; wallets: Wallets }) {}
+  constructor(private readonly deps: AccountsDeps) {}
 
   async authenticate(token: string | undefined): Promise<Authentication> {
     if (!token) return { actor: undefined, tokenProblem: 'missing' };
     const check = await this.deps.tokens.check(token);
     if (!check.ok) return { actor: undefined, tokenProblem: check.reason };
     const viewer = await this.#viewerOf(check.claims);
-    return { actor: { ...toActor(viewer), expiresAt: check.claims.expiresAt }, tokenProblem: undefined };
+    return { actor: this.#toActor(viewer, check.claims.expiresAt), tokenProblem: undefined };
   }
 
   async signIn(handle: string): Promise<{ token: string; expiresAt: Date; viewer: Actor }> {
@@ -48,8 +58,12 @@ class AccountsService {
     }
     const subject = `demo:${normal}`;
     const { token, expiresAt } = await this.deps.tokens.issue(subject);
-    const viewer = await this.#viewerOf({ subject, expiresAt, handle: normal, displayName: undefined });
-    return { token, expiresAt, viewer: { ...toActor(viewer), expiresAt } };
+    const viewer = await this.#viewerOf({ ...DEMO_CLAIMS, subject, expiresAt, handle: normal });
+    return { token, expiresAt, viewer: this.#toActor(viewer, expiresAt) };
+  }
+
+  #toActor({ id, subject, handle, displayName }: ViewerRow, expiresAt: Date): Actor {
+    return { id, handle, displayName, expiresAt, isOperator: this.deps.operators.has(subject) };
   }
 
   async #viewerOf(claims: Claims): Promise<ViewerRow> {
@@ -86,17 +100,14 @@ class AccountsService {
       return await this.deps.db.inTransaction(async (sql) => {
         const id = await drawViewerId(sql);
         const walletId = await this.deps.wallets.open(sql, id);
-        return insertViewer(sql, { id, subject: claims.subject, handle, displayName, walletId });
+        const { subject, birthDate, region } = claims;
+        return insertViewer(sql, { id, subject, handle, displayName, walletId, birthDate, region });
       });
     } catch (error) {
       if (brokeConstraint(error, 'viewer_subject_key') || brokeConstraint(error, 'viewer_handle_key')) return undefined;
       throw error;
     }
   }
-}
-
-function toActor({ id, handle, displayName }: ViewerRow): Omit<Actor, 'expiresAt'> {
-  return { id, handle, displayName };
 }
 
 function toHandle(text: string): string {

@@ -33,7 +33,16 @@ const ASYMMETRIC_ALGORITHMS = [
 ];
 
 /** What a token says, once its signature and times were checked. */
-export type Claims = { subject: string; expiresAt: Date; handle: string | undefined; displayName: string | undefined };
+export type Claims = {
+  subject: string;
+  expiresAt: Date;
+  handle: string | undefined;
+  displayName: string | undefined;
+  /** As 2001-12-31. */
+  birthDate: string | undefined;
+  /** ISO 3166-1 alpha-2. */
+  region: string | undefined;
+};
 
 /** The outcome of checking a token: it holds, or why not. */
 export type TokenCheck = { ok: true; claims: Claims } | { ok: false; reason: 'invalid' | 'expired' | 'unavailable' };
@@ -133,5 +142,21 @@ function toClaims(payload: JWTPayload): Claims {
     expiresAt: new Date(payload.exp! * 1000),
     handle: text('preferred_username') ?? text('nickname'),
     displayName: text('name'),
+    birthDate: isDate(payload.birthdate) ? payload.birthdate : undefined,
+    region: countryOf(payload),
   };
+}
+
+/** OpenID Connect's `birthdate`, where it is a day that there was; providers also send a year alone, or one of 0000. */
+function isDate(claim: unknown): claim is string {
+  if (typeof claim !== 'string' || !/^(19|20)\d\d-\d\d-\d\d$/.test(claim)) return false;
+  const date = new Date(`${claim}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(claim) && date.getTime() < Date.now();
+}
+
+/** The country of OpenID Connect's `address`, or a claim `country`, where it is a code of two letters. */
+function countryOf(payload: JWTPayload): string | undefined {
+  const address = payload.address as { country?: unknown } | null | undefined;
+  const country = [address?.country, payload.country].find((claim) => typeof claim === 'string');
+  return typeof country === 'string' && /^[A-Za-z]{2}$/.test(country) ? country.toUpperCase() : undefined;
 }

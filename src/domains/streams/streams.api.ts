@@ -3,6 +3,23 @@ import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
 import { readStatuses } from './streams.repo.ts';
 
+/** Something that ends when its stream does, in the same SQL transaction. */
+export type StreamEnding = {
+  /**
+   * Locks what stands before the logs in the lock order (the migration `trust`), whether or not the stream is live.
+   * @returns other streams whose logs `end` writes
+   */
+  lock?: (sql: SqlTransaction, streamId: bigint) => Promise<readonly bigint[]>;
+  /**
+   * Ends it. The caller holds the stream's log and has marked the stream as ended.
+   * @returns events, to be appended before StreamEnded, and what is to be done once the transaction is committed
+   */
+  end: (
+    sql: SqlTransaction,
+    streamId: bigint,
+  ) => Promise<{ drafts: readonly LiveEventDraft[]; committed?: () => void }>;
+};
+
 /**
  * Appends events to their streams' logs, in the caller's transaction, last; those for streams that are off air are left out, as
  * nothing follows the end of a stream.

@@ -7,7 +7,8 @@ import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Watch } from '../../live/hub.ts';
 import { LatestValues } from '../../live/latest.ts';
 import type { Live } from '../../live/live.ts';
-import { appendEvents, beginLog, lockLog, type Page, type PageRequest, readPages } from '../../live/live-log.ts';
+import type { LiveEventDraft } from '../../live/live-event.ts';
+import { appendEvents, beginLog, lockLogs, type Page, type PageRequest, readPages } from '../../live/live-log.ts';
 import type { SourceReader } from '../../live/source.ts';
 import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
@@ -18,6 +19,7 @@ import type { Wallets } from '../wallet/wallet.api.ts';
 import { Chat, type ChatOptions } from './chat.ts';
 import { type LikesValue, Pulses, type PulseValue } from './pulse.ts';
 import { StreamReads } from './stream-reads.ts';
+import type { StreamEnding } from './streams.api.ts';
 import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
 import { type ChatMessageEvent, streamEvents } from './streams.events.ts';
 import { addLikes, findLiveStreamOf, findStream, insertStream, markEnded, readLikes } from './streams.repo.ts';
@@ -37,7 +39,14 @@ const RETRY_AFTER_MS = 500;
 /** Pages of logs that one statement reads. */
 const PAGES_PER_READ_MAX = 100;
 
-type Deps = { db: Database; live: Live; wallets: Wallets; log: Logger };
+type Deps = {
+  db: Database;
+  live: Live;
+  wallets: Wallets;
+  log: Logger;
+  /** What else ends with a stream, in the lock order. Filled before the first request. */
+  endings: readonly StreamEnding[];
+};
 
 /** Live sessions: going on and off air, chat, likes, and the ways to watch. */
 export class Streams {
@@ -112,29 +121,37 @@ export class Streams {
   }
 
   /**
-   * Goes off air: closes open streaks, ends its offers, takes the pin off, then ends the stream. Ending an ended stream changes nothing.
+   * Goes off air: closes open streaks, ends its offers and whatever else runs in it (`StreamEnding`), then the stream. Ending an ended stream changes nothing.
    * @throws {NotFoundError} no such stream
    * @throws {ForbiddenError} it is somebody else's
    */
   async end(actor: Actor, streamId: bigint): Promise<{ replayed: boolean }> {
-    const { db, live } = this.deps;
-    const { events, changed } = await db.inTransaction(async (sql) => {
+    const { db, live, endings } = this.deps;
+    const { events, changed, committed } = await db.inTransaction(async (sql) => {
       await lockOffersOf(sql, streamId); // before the log, as the lock order says
-      if (!(await lockLog(sql, streamId))) throw new NotFoundError('stream');
+      const logs = [streamId];
+      for (const ending of endings) logs.push(...((await ending.lock?.(sql, streamId)) ?? []));
+      await lockLogs(sql, logs);
+
       const stream = await findStream(sql, streamId);
-      if (stream?.viewerId !== actor.id) throw new ForbiddenError('Only its creator can end a stream.');
-      if (!STREAM_TRANSITIONS[stream.status].includes('ENDED')) return { events: [], changed: [] };
+      if (!stream) throw new NotFoundError('stream');
+      if (stream.viewerId !== actor.id) throw new ForbiddenError('Only its creator can end a stream.');
+      if (!STREAM_TRANSITIONS[stream.status].includes('ENDED')) return { events: [], changed: [], committed: [] };
       await markEnded(sql, streamId);
-      const drafts = [
-        ...(await endStreaks(sql, [streamId])),
-        ...(await endOffersOf(sql, streamId)),
-        streamEvents.ended(streamId),
-      ];
+      const drafts: LiveEventDraft[] = [...(await endStreaks(sql, [streamId])), ...(await endOffersOf(sql, streamId))];
+      const committed: (() => void)[] = [];
+      for (const ending of endings) {
+        const ended = await ending.end(sql, streamId);
+        drafts.push(...ended.drafts);
+        if (ended.committed) committed.push(ended.committed);
+      }
+      drafts.push(streamEvents.ended(streamId));
       const changed = [...changedOnAir(streamId, stream.creatorId), topics.showcase(streamId)];
-      return { events: await appendEvents(sql, drafts), changed };
+      return { events: await appendEvents(sql, drafts), changed, committed };
     });
     if (changed.length > 0) live.changes.announce(changed);
     live.announce(events);
+    for (const tell of committed) tell();
     return { replayed: events.length === 0 };
   }
 

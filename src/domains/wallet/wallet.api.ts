@@ -2,7 +2,7 @@ import type { Queryable, SqlTransaction } from '../../db/database.ts';
 import type { AccountName } from './wallet.accounts.ts';
 import type { Transfer, WalletState } from './wallet.repo.ts';
 
-export { accountNames } from './wallet.accounts.ts';
+export { accountNames, type DiamondKind } from './wallet.accounts.ts';
 export type { Transfer, WalletState } from './wallet.repo.ts';
 
 /** A creator's diamonds. */
@@ -28,6 +28,8 @@ export type Wallets = {
   accounts: (sql: Queryable, names: readonly AccountName[]) => Promise<bigint[]>;
   /** Writes transfers, all or nothing, in the caller's transaction; locks the accounts by id. */
   post: (sql: SqlTransaction, transfers: readonly Transfer[]) => Promise<void>;
+  /** Locks accounts, by id, before something is locked that stands behind them in the lock order (a log, say). */
+  lock: (sql: SqlTransaction, accountIds: readonly bigint[]) => Promise<void>;
   read: (sql: Queryable, viewerId: bigint) => Promise<WalletState>;
   /** Tells the watchers of wallets of committed changes. */
   announce: (wallets: readonly WalletState[]) => void;

@@ -10,6 +10,8 @@ export type Transfer = {
   amount: bigint;
   kind: TransferKind;
   causeId: bigint;
+  /** The transfer that this one takes back; each can be taken back once. */
+  reverses?: bigint;
 };
 
 /** A wallet as watchers see it; `version` orders its states. */
@@ -23,7 +25,7 @@ const FIND_ACCOUNTS = statement(
        JOIN LATERAL (SELECT id FROM ledger_account l WHERE l.owner_type = n.owner_type AND l.owner_id = n.owner_id
                         AND l.unit = n.unit AND l.kind = n.kind LIMIT 1) a ON true ORDER BY n.position`,
 );
-const POST = statement('wallet.post', 'SELECT wallet_post($1, $2, $3, $4, $5, $6, clock_timestamp())');
+const POST = statement('wallet.post', 'SELECT wallet_post($1, $2, $3, $4, $5, $6, clock_timestamp(), $7)');
 
 /** Finds accounts, in one statement, and opens those that there are not yet. Returns their ids in the order of the names. */
 export async function ensureAccounts(sql: SqlTransaction, names: readonly AccountName[]): Promise<bigint[]> {
@@ -63,6 +65,14 @@ export async function postTransfers(sql: SqlTransaction, transfers: readonly Tra
     transfers.map((transfer) => transfer.amount),
     transfers.map((transfer) => transfer.kind),
     transfers.map((transfer) => transfer.causeId),
+    transfers.map((transfer) => transfer.reverses ?? null),
+  ]);
+}
+
+/** Locks accounts, by id, before something is locked that stands behind them in the lock order. */
+export async function lockAccounts(sql: SqlTransaction, accountIds: readonly bigint[]): Promise<void> {
+  await rows(sql, '/* wallet.lock */ SELECT FROM ledger_account WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [
+    accountIds,
   ]);
 }
 

@@ -7,6 +7,7 @@ import { accountNames } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
 import {
   ensureAccounts,
+  lockAccounts,
   postTransfers,
   readDiamonds,
   readRateCard,
@@ -44,6 +45,7 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     },
     accounts: ensureAccounts,
     post: postTransfers,
+    lock: lockAccounts,
     read: async (sql, viewerId) => {
       const [wallet] = await readWallets(sql, [viewerId]);
       assert(wallet, 'every viewer has a wallet');

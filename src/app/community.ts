@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import type { Database } from '../db/database.ts';
+import type { StreamEnding } from '../domains/streams/streams.api.ts';
+import type { Wallets } from '../domains/wallet/wallet.api.ts';
+import type { Bus } from '../live/bus.ts';
+import type { Live } from '../live/live.ts';
+
+/** What the domains around creators and viewers' trust are built from. */
+export type CommunityDeps = {
+  db: Database;
+  live: Live;
+  bus: Bus;
+  wallets: Wallets;
+  log: Logger;
+  /** What ends with a stream: each domain adds its own, in the lock order. */
+  endings: StreamEnding[];
+};
+
+/** Limits, windows and providers of these domains that tests replace. */
+export type CommunityOverrides = Record<never, never>;
+
+/** The services of these domains. */
+export type CommunityServices = Record<never, never>;
+
+/** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
+export function createCommunity(
+  _deps: CommunityDeps,
+  _overrides: CommunityOverrides = {},
+): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const services: CommunityServices = {};
+  const running: { start: () => void; close: () => Promise<void> }[] = [];
+  return {
+    services,
+    start: () => {
+      for (const domain of running) domain.start();
+    },
+    close: async () => {
+      await Promise.all(running.map((domain) => domain.close()));
+    },
+  };
+}
