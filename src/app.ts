@@ -27,7 +27,7 @@ import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
-import type { StreamEnding } from './domains/streams/streams.api.ts';
+import type { StreamEnding, WatchHook } from './domains/streams/streams.api.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
@@ -182,8 +182,9 @@ async function createDomains(
   /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
   const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
   const endings: StreamEnding[] = [];
+  const watchHooks: WatchHook[] = [];
   const streams = new Streams(
-    { db, live, wallets, log, endings },
+    { db, live, wallets, log, endings, watchHooks },
     { pulseIntervalMs: overrides.pulseIntervalMs, chat: overrides.chat },
   );
   const gifts = new Gifts({ db, live, wallets, log }, overrides.gifts);
@@ -193,7 +194,7 @@ async function createDomains(
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
   const trends = new Trends({ db, live, log }, overrides.trends);
-  const community = createCommunity({ db, live, bus, wallets, endings, log }, overrides.community);
+  const community = createCommunity({ db, live, bus, wallets, endings, watchHooks, log }, overrides.community);
   const services: Services = {
     ...community.services,
     db,

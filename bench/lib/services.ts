@@ -26,7 +26,7 @@ export function openServices(databaseUrl: string, log: Logger): BenchServices {
   const db = connectDatabase(databaseUrl, log);
   const live = createLive({ db, bus, log });
   const wallets = createWallets({ db, bus, log });
-  const streams = new Streams({ db, live, wallets, log, endings: [] });
+  const streams = new Streams({ db, live, wallets, log, endings: [], watchHooks: [] });
   const gifts = new Gifts({ db, live, wallets, log });
   return {
     db,

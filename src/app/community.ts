@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
-import type { StreamEnding } from '../domains/streams/streams.api.ts';
+import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
 import type { Live } from '../live/live.ts';
@@ -14,6 +14,8 @@ export type CommunityDeps = {
   log: Logger;
   /** What ends with a stream: each domain adds its own, in the lock order. */
   endings: StreamEnding[];
+  /** Who hears of watchers, and may refuse them: each domain adds its own. */
+  watchHooks: WatchHook[];
 };
 
 /** Limits, windows and providers of these domains that tests replace. */

@@ -20,6 +20,21 @@ export type StreamEnding = {
   ) => Promise<{ drafts: readonly LiveEventDraft[]; committed?: () => void }>;
 };
 
+/** Somebody who begins to watch a stream's log. */
+export type Watching = {
+  streamId: bigint;
+  /** Undefined: not signed in. */
+  viewerId: bigint | undefined;
+  /** Ends the transport that the watch came by: the client reconnects, and may then be refused. */
+  end: (reason: string) => void;
+};
+
+/**
+ * Hears of everybody who begins to watch. Throws a DomainError to refuse; otherwise returns what is to be called, once, when the
+ * watch ends for whatever reason. Runs for each viewer, never for an event: keep it cheap.
+ */
+export type WatchHook = (watching: Watching) => Promise<() => void>;
+
 /**
  * Appends events to their streams' logs, in the caller's transaction, last; those for streams that are off air are left out, as
  * nothing follows the end of a stream.

@@ -188,10 +188,13 @@ builder.subscriptionField('liveEvents', (t) =>
     subscribe: async (_root, { streamId, after, types }, context) => {
       const id = rowId('LiveStream', streamId);
       if (id === undefined) throw new NotFoundError('stream');
-      const { epoch, events } = await context.services.streams.watchEvents(id, {
-        after: after ?? undefined,
-        onLapped: () => context.endConnection('You read too slowly: reconnect with your cursor'),
-      });
+      const { epoch, events } = await context.services.streams.watchEvents(
+        { streamId: id, viewerId: context.actor?.id, end: context.endConnection },
+        {
+          after: after ?? undefined,
+          onLapped: () => context.endConnection('You read too slowly: reconnect with your cursor'),
+        },
+      );
       const wanted = types && new Set<string>([...types, RESYNC_REQUIRED]); // who filters must know of a loss, too
       return new MappedIterator(events, (node) =>
         !wanted || wanted.has(node.type) ? { cursor: encodeCursor(epoch, node.seq), node } : undefined,

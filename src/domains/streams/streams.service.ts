@@ -19,7 +19,7 @@ import type { Wallets } from '../wallet/wallet.api.ts';
 import { Chat, type ChatOptions } from './chat.ts';
 import { type LikesValue, Pulses, type PulseValue } from './pulse.ts';
 import { StreamReads } from './stream-reads.ts';
-import type { StreamEnding } from './streams.api.ts';
+import type { StreamEnding, WatchHook, Watching } from './streams.api.ts';
 import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
 import { type ChatMessageEvent, streamEvents } from './streams.events.ts';
 import { addLikes, findLiveStreamOf, findStream, insertStream, markEnded, readLikes } from './streams.repo.ts';
@@ -46,6 +46,8 @@ type Deps = {
   log: Logger;
   /** What else ends with a stream, in the lock order. Filled before the first request. */
   endings: readonly StreamEnding[];
+  /** Who else hears of those who watch, and may refuse them. Filled before the first request. */
+  watchHooks: readonly WatchHook[];
 };
 
 /** Live sessions: going on and off air, chat, likes, and the ways to watch. */
@@ -198,9 +200,14 @@ export class Streams {
    * @throws {NotFoundError} no such stream
    * @throws {InvalidCursorError}
    */
-  async watchEvents(streamId: bigint, options: { after: string | undefined; onLapped: () => void }): Promise<Watch> {
-    const leave = this.deps.live.presence.enter(streamId);
+  async watchEvents(watching: Watching, options: { after: string | undefined; onLapped: () => void }): Promise<Watch> {
+    const { streamId } = watching;
+    const leaves = [this.deps.live.presence.enter(streamId)];
+    const leave = () => {
+      for (const each of leaves.splice(0)) each();
+    };
     try {
+      for (const hook of this.deps.watchHooks) leaves.push(await hook(watching));
       return await this.deps.live.hub.watch(streamId, { ...options, onEnded: leave });
     } catch (error) {
       leave();
