@@ -153,7 +153,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
-  sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
+  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
+    ... on SpendingCapReachedError { period remaining resetsAt }`,
 };
 
 /** The mutations that `mutate` knows. */
