@@ -68,6 +68,10 @@ export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
 /** The caps of a wallet. */
 export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
 
+/** A viewer's age, as they see it. */
+export const VIEWER_AGE = 'ageConfirmed region giftsAllowedFrom';
+const REGION_RULE = '{ region giftAgeMin giftsAllowed }';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
@@ -77,6 +81,10 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  confirmAge: `viewer { ${VIEWER_AGE} } replayed`,
+  correctAge: 'age { viewerId birthDate region giftsAllowedFrom } replayed',
+  setRegionRule: `rule ${REGION_RULE}`,
+  removeRegionRule: `rules ${REGION_RULE}`,
   setSpendingCap: `wallet { coins ${SPENDING_CAPS} }`,
   recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
@@ -145,7 +153,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
-  sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
+  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
+    ... on SpendingCapReachedError { period remaining resetsAt }`,
 };
 
 /** The mutations that `mutate` knows. */
