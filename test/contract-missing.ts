@@ -7,8 +7,7 @@ export const CONTRACT_MISSING: readonly string[] = [
   'SetSpendingCapInput',
   'CapPeriod',
   'SpendingCap',
-  // Creator tools: reactions and reversed gifts.
-  'GiftReversed',
+  // Creator tools: reactions.
   'ReactionQueued',
   'ReactionPerformed',
   // Reports.
