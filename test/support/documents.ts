@@ -19,6 +19,7 @@ export const LIVE_EVENT_FIELDS = `
   ... on StreamStarted { title }
   ... on ChatMessage { ${SENDER} text }
   ... on GiftSent { ${GIFT_SENT} }
+  ... on GiftReversed { giftSeq ${SENDER} gift { id name coins } quantity coins reason }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
   ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
   ... on ProductUnpinned { productId }
