@@ -16,8 +16,8 @@ const RULES: Record<string, string> = {
      WHERE a.balance <> t.total`,
   'all balances of a unit sum to zero': `
     SELECT unit, sum(balance) FROM ledger_account GROUP BY unit HAVING sum(balance) <> 0`,
-  'only issuance and clearing go below zero': `
-    SELECT * FROM ledger_account WHERE balance < 0 AND kind NOT IN ('ISSUANCE', 'CLEARING')`,
+  'only issuance, clearing and debts go below zero': `
+    SELECT * FROM ledger_account WHERE balance < 0 AND kind NOT IN ('ISSUANCE', 'CLEARING', 'DEBT')`,
   'a transfer moves a positive amount between two accounts of its unit': `
     SELECT t.* FROM transfer t
       JOIN ledger_account d ON d.id = t.debit_account_id JOIN ledger_account c ON c.id = t.credit_account_id
