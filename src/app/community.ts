@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -19,18 +20,22 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = Record<never, never>;
+export type CommunityOverrides = { moderation?: ModerationOptions };
 
 /** The services of these domains. */
-export type CommunityServices = Record<never, never>;
+export type CommunityServices = { moderation: Moderation };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
-  _deps: CommunityDeps,
-  _overrides: CommunityOverrides = {},
+  deps: CommunityDeps,
+  overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
-  const services: CommunityServices = {};
-  const running: { start: () => void; close: () => Promise<void> }[] = [];
+  const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  deps.watchHooks.push(moderation.bans.watchHook);
+  deps.endings.push(moderation.slowModes.ending);
+
+  const services: CommunityServices = { moderation };
+  const running: { start: () => void; close: () => Promise<void> }[] = [moderation];
   return {
     services,
     start: () => {

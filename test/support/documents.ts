@@ -65,11 +65,17 @@ const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+const RESTRICTION = 'restriction { viewerId creator { id } ban { until } mute { until } }';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',
+  muteViewer: `until ${RESTRICTION}`,
+  unmuteViewer: `${RESTRICTION} replayed`,
+  banViewer: `until ${RESTRICTION}`,
+  unbanViewer: `${RESTRICTION} replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
@@ -130,7 +136,9 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
-  sendLikes: '... on OverloadedError { retryAfterMs }',
+  sendChatMessage: `... on MutedError { until } ... on BannedError { bannedUntil: until } ... on SlowModeError { retryAfterMs }`,
+  sendLikes:
+    '... on OverloadedError { retryAfterMs } ... on MutedError { until } ... on BannedError { bannedUntil: until }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',
   buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
