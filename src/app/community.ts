@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
@@ -21,10 +22,16 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { payouts?: PayoutsOptions };
+export type CommunityOverrides = {
+  payouts?: PayoutsOptions;
+  moderation?: ModerationOptions;
+};
 
 /** The services of these domains. */
-export type CommunityServices = { payouts: Payouts };
+export type CommunityServices = {
+  payouts: Payouts;
+  moderation: Moderation;
+};
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
@@ -32,9 +39,12 @@ export function createCommunity(
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
   const payouts = new Payouts(deps, overrides.payouts);
-  deps.endings.push(payouts.ending);
-  const services: CommunityServices = { payouts };
-  const running: { start: () => void; close: () => Promise<void> }[] = [payouts];
+  const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  // In the lock order: battles, boxes, accounts, logs.
+  deps.endings.push(payouts.ending, moderation.slowModes.ending);
+  deps.watchHooks.push(moderation.bans.watchHook);
+  const services: CommunityServices = { payouts, moderation };
+  const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,
     start: () => {

@@ -14,6 +14,8 @@ import '../domains/fulfilment/shipments.mutations.schema.ts';
 import '../domains/fulfilment/vouchers.mutations.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
 import '../domains/moderation/moderation.errors.schema.ts';
+import '../domains/moderation/moderation.mutations.schema.ts';
+import '../domains/moderation/moderation.schema.ts';
 import '../domains/offers/offers.mutations.schema.ts';
 import '../domains/offers/offers.schema.ts';
 import '../domains/offers/showcase.mutations.schema.ts';

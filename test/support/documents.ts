@@ -72,12 +72,17 @@ export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nex
 /** A viewer's age, as they see it. */
 export const VIEWER_AGE = 'ageConfirmed region giftsAllowedFrom';
 const REGION_RULE = '{ region giftAgeMin giftsAllowed }';
+const RESTRICTION = 'restriction { viewerId creator { id } ban { until } mute { until } }';
 
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',
+  muteViewer: `until ${RESTRICTION}`,
+  unmuteViewer: `${RESTRICTION} replayed`,
+  banViewer: `until ${RESTRICTION}`,
+  unbanViewer: `${RESTRICTION} replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
@@ -143,7 +148,9 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
-  sendLikes: '... on OverloadedError { retryAfterMs }',
+  sendChatMessage: `... on MutedError { until } ... on BannedError { bannedUntil: until } ... on SlowModeError { retryAfterMs }`,
+  sendLikes:
+    '... on OverloadedError { retryAfterMs } ... on MutedError { until } ... on BannedError { bannedUntil: until }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',
   buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
