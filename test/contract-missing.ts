@@ -7,10 +7,8 @@ export const CONTRACT_MISSING: readonly string[] = [
   'SetSpendingCapInput',
   'CapPeriod',
   'SpendingCap',
-  // Creator tools: reactions and reversed gifts.
+  // Creator tools: reversed gifts.
   'GiftReversed',
-  'ReactionQueued',
-  'ReactionPerformed',
   // Reports.
   'Query.spendingReport',
   'SpendingReportInput',
