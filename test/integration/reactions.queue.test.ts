@@ -33,12 +33,13 @@ describe('the queue', () => {
     const plain = await addRule(live.creator, { phrase: 'Plain', durationMs: 2_000 });
     const loud = await addRule(live.creator, {
       phrase: 'Loud',
+      gift: 'Ice Cream',
       priority: 5,
       durationMs: 1_500,
       animation: 'jump',
       sound: 'pop',
     });
-    for (const rule of [plain, loud, plain, loud]) await earn(db.pool, funded, live.streamId, rule);
+    for (const rule of [plain, loud, plain, loud]) await earn(funded, live.streamId, rule);
     const queue = await readQueue(funded, live.streamId);
     expect(queue.map(({ phrase, position, etaMs }) => [phrase, position, etaMs])).toEqual([
       ['Loud', 1, 0],
@@ -60,10 +61,10 @@ describe('the queue', () => {
     await expectQueuesCounted(db.pool);
   });
 
-  test('of streams, and single reactions, are read together', async ({ db, funded, live }) => {
+  test('of streams, and single reactions, are read together', async ({ funded, live }) => {
     const rule = await addRule(live.creator, { durationMs: 1_000 });
     const ids = [];
-    for (let n = 0; n < 3; n++) ids.push(await earn(db.pool, funded, live.streamId, rule));
+    for (let n = 0; n < 3; n++) ids.push(await earn(funded, live.streamId, rule));
     const document = `query Both($stream: ID!, $one: ID!, $other: ID!) {
       liveStream(id: $stream) { reactionQueue(first: 2) { id } }
       one: node(id: $one) { ... on Reaction { id position etaMs } } other: node(id: $other) { ... on Reaction { id position etaMs } } }`;
@@ -82,8 +83,8 @@ test('performing takes a reaction out of the queue, whatever waits before it, an
   live,
 }) => {
   const rule = await addRule(live.creator, { phrase: 'Yes yes yes!', sound: 'yes', durationMs: 60_000 });
-  const first = await earn(db.pool, funded, live.streamId, rule);
-  const second = await earn(db.pool, funded, live.streamId, rule);
+  const first = await earn(funded, live.streamId, rule);
+  const second = await earn(funded, live.streamId, rule);
   const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, {
     streamId: live.streamId,
     after: '',
@@ -116,7 +117,7 @@ test('performing takes a reaction out of the queue, whatever waits before it, an
 
 test('performing again, or by many at once, happens once', async ({ db, funded, live }) => {
   const rule = await addRule(live.creator);
-  const reactionId = await earn(db.pool, funded, live.streamId, rule);
+  const reactionId = await earn(funded, live.streamId, rule);
   const outcomes = await atOnce(5, () => perform(live.creator, reactionId));
   expect(tally(outcomes)).toEqual({ PerformReactionSuccess: 5 });
   expect(outcomes.filter((outcome) => succeed(outcome).replayed)).toHaveLength(4);
@@ -125,10 +126,10 @@ test('performing again, or by many at once, happens once', async ({ db, funded, 
   await expectQueuesCounted(db.pool);
 });
 
-test('performing what is next: by priority, then age, once per key', async ({ db, funded, live }) => {
+test('performing what is next: by priority, then age, once per key', async ({ funded, live }) => {
   const plain = await addRule(live.creator, { phrase: 'Plain' });
-  const loud = await addRule(live.creator, { phrase: 'Loud', priority: 1 });
-  for (const rule of [plain, loud, plain]) await earn(db.pool, funded, live.streamId, rule);
+  const loud = await addRule(live.creator, { phrase: 'Loud', gift: 'Ice Cream', priority: 1 });
+  for (const rule of [plain, loud, plain]) await earn(funded, live.streamId, rule);
   const key = 'the first one';
   const first = succeed(await performNext(live.creator, live.streamId, key));
   expect(first).toMatchObject({ reaction: { phrase: 'Loud' }, replayed: false });
@@ -146,7 +147,7 @@ test('performing what is next: by priority, then age, once per key', async ({ db
 
 test('performing is for the creator alone, and for what there is', async ({ db, server, funded, live }) => {
   const rule = await addRule(live.creator);
-  const reactionId = await earn(db.pool, funded, live.streamId, rule);
+  const reactionId = await earn(funded, live.streamId, rule);
   const stranger = await signIn(server);
   await expectNothingWritten(db.pool, async () => {
     expect(await perform(stranger, reactionId)).toMatchObject({ __typename: 'ForbiddenError', code: 'FORBIDDEN' });

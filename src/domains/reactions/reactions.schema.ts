@@ -8,7 +8,7 @@ import { topics } from '../../live/topics.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
 import { CreatorType } from '../creators/creators.schema.ts';
 import { LiveStreamType } from '../streams/streams.schema.ts';
-import { ReactionQueueFullError, ReactionStateError } from './reactions.errors.ts';
+import { ReactionStateError } from './reactions.errors.ts';
 import { QUEUE_MAX } from './reactions.limits.ts';
 import type { ReactionRow } from './reactions.repo.ts';
 
@@ -107,14 +107,6 @@ builder.objectField(CreatorType, 'autoPerforms', (t) =>
   }),
 );
 
-builder.objectType(ReactionQueueFullError, {
-  name: 'ReactionQueueFullError',
-  description: `The gift would earn a reaction, and ${QUEUE_MAX} wait already. It is not sent, and nothing is paid.`,
-  interfaces: [ErrorInterface],
-  fields: (t) => ({
-    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'How long to wait, in milliseconds.' }),
-  }),
-});
 builder.objectType(ReactionStateError, {
   name: 'ReactionStateError',
   description: 'The reaction does not wait any more. Nothing was changed.',

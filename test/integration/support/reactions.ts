@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { HttpClient } from '../../support/client.ts';
 import { REACTION_FIELDS } from '../../support/documents.ts';
 import { type Actor, giftId, mutate, type Outcome, query, sendGift, succeed } from '../../support/operations.ts';
-import { globalId, rowOf } from './ids.ts';
+import { readEvents } from './log.ts';
 
 /** A rule, as the API shows it. */
 export type Rule = {
@@ -54,21 +54,17 @@ export async function rulesOf(api: HttpClient, handle: string): Promise<{ autoPe
   return { autoPerforms: creator.autoPerforms, phrases: creator.reactionRules.map(({ phrase }) => phrase) };
 }
 
-/** Sends a gift that earns the reaction of a rule. Returns the reaction's id. */
-export async function earn(pool: Pool, viewer: Actor, streamId: string, rule: Rule): Promise<string> {
-  const { giftSent } = succeed(await sendGift(viewer, streamId, { giftId: rule.gift.id }));
-  const { rows } = await pool.query<{ id: string }>(
-    `WITH added AS (
-       INSERT INTO reaction (stream_id, rule_id, gift_sent_id, viewer_id, phrase, animation, sound, priority, duration_ms, queued_at)
-         SELECT g.stream_id, u.id, g.id, g.viewer_id, u.phrase, u.animation, u.sound, u.priority, u.duration_ms, g.created_at
-           FROM gift_sent g, reaction_rule u WHERE g.stream_id = $1 AND g.seq = $2 AND u.id = $3 RETURNING *
-     ), counted AS (
-       UPDATE stream s SET reactions_queued = reactions_queued + 1, reactions_ms = reactions_ms + a.duration_ms
-         FROM added a WHERE s.id = a.stream_id
-     ) SELECT id FROM added`,
-    [rowOf(streamId), giftSent.seq, rowOf(rule.id)],
-  );
-  return globalId('Reaction', rows[0]!.id);
+/** Sends a gift that earns a reaction, one unless said otherwise. Returns the reaction's id, as the feed tells it. */
+export async function earn(
+  viewer: Actor,
+  streamId: string,
+  { gift: { id } }: Rule,
+  options: { quantity?: number } = {},
+): Promise<string> {
+  const { giftSent } = succeed(await sendGift(viewer, streamId, { giftId: id, ...options }));
+  const queued = (await readEvents(viewer, streamId)).find(({ seq }) => seq === giftSent.seq + 1);
+  expect(queued).toMatchObject({ type: 'REACTION_QUEUED', giftSeq: giftSent.seq });
+  return queued!.reactionId as string;
 }
 
 /** What waits in a stream. */
