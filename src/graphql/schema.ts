@@ -25,6 +25,7 @@ import '../domains/reactions/reactions.errors.schema.ts';
 import '../domains/reactions/reactions.events.schema.ts';
 import '../domains/reactions/reactions.mutations.schema.ts';
 import '../domains/reactions/reactions.schema.ts';
+import '../domains/reactions/rules.mutations.schema.ts';
 import '../domains/reactions/rules.schema.ts';
 import '../domains/streams/streams.mutations.schema.ts';
 import '../domains/streams/streams.schema.ts';

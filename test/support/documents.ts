@@ -163,7 +163,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
-  sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
+  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
+    ... on ReactionQueueFullError { retryAfterMs }`,
 };
 
 /** The mutations that `mutate` knows. */
