@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
+import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -23,12 +24,14 @@ export type CommunityDeps = {
 
 /** Limits, windows and providers of these domains that tests replace. */
 export type CommunityOverrides = {
+  reactions?: ReactionsOptions;
   payouts?: PayoutsOptions;
   moderation?: ModerationOptions;
 };
 
 /** The services of these domains. */
 export type CommunityServices = {
+  reactions: Reactions;
   payouts: Payouts;
   moderation: Moderation;
 };
@@ -38,12 +41,13 @@ export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const reactions = new Reactions(deps, overrides.reactions);
   const payouts = new Payouts(deps, overrides.payouts);
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
   // In the lock order: battles, boxes, accounts, logs.
   deps.endings.push(payouts.ending, moderation.slowModes.ending);
   deps.watchHooks.push(moderation.bans.watchHook);
-  const services: CommunityServices = { payouts, moderation };
+  const services: CommunityServices = { reactions, payouts, moderation };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,

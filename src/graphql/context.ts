@@ -11,6 +11,7 @@ import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Payouts } from '../domains/payouts/payouts.service.ts';
+import type { Reactions } from '../domains/reactions/reactions.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -33,6 +34,7 @@ export type Services = {
   fulfilment: Fulfilment;
   offers: Offers;
   orders: Orders;
+  reactions: Reactions;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -11,6 +11,7 @@ const TRUST = `trust { sellerVerified disputeRate deliveryPromiseDays escrow pri
 export const OFFER_FIELDS = `id variant { id sku title available price { minorUnits currency } }
   product { ${PRODUCT} ${TRUST} } unitPrice { amount minorUnits currency }
   quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
+const REACTION_EVENT = `reactionId reaction animation sound giftSeq ${SENDER}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 
 /** All fields of every kind of live event. */
@@ -21,6 +22,9 @@ export const LIVE_EVENT_FIELDS = `
   ... on GiftSent { ${GIFT_SENT} }
   ... on GiftReversed { giftSeq ${SENDER} gift { id name coins } quantity coins reason }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
+  ... on ReactionQueued { ${REACTION_EVENT} position etaMs }
+  ... on ReactionPerformed { ${REACTION_EVENT} durationMs }
+  ... on ReactionSkipped { ${REACTION_EVENT} coins }
   ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
   ... on ProductUnpinned { productId }
   ... on ProductPurchased { buyer { id handle displayName } product { ${PRODUCT} } quantity }
@@ -62,6 +66,13 @@ const VOUCHER = 'id state code verifiedAt';
 const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } orderState order { id } replayed`;
 const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`;
 
+/** All fields of a reaction. */
+export const REACTION_FIELDS = `id phrase animation sound priority durationMs state ${SENDER} giftSeq queuedAt doneAt position etaMs`;
+const REACTION = `reaction { ${REACTION_FIELDS} } replayed`;
+/** All fields of a rule for reactions. */
+export const REACTION_RULE_FIELDS = `id gift { id name coins } minQuantity minStreak phrase animation sound priority cooldownMs
+  durationMs active`;
+
 /** How an order is on its way. */
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
@@ -102,6 +113,12 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  createReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
+  updateReactionRule: `rule { ${REACTION_RULE_FIELDS} }`,
+  deleteReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
+  performReaction: REACTION,
+  performNextReaction: REACTION,
+  setAutoPerform: 'creator { id autoPerforms } replayed',
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -136,6 +153,7 @@ const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  performReaction: '... on ReactionStateError { state }',
   registerMerchant: '... on HandleTakenError { handle }',
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',
@@ -163,6 +181,7 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   resolveDispute: '... on OrderStateError { state }',
   sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
     ... on SpendingCapReachedError { period remaining resetsAt }`,
+    ... on ReactionQueueFullError { retryAfterMs }`,
 };
 
 /** The mutations that `mutate` knows. */
@@ -171,6 +190,6 @@ export type MutationName = keyof typeof SUCCESS_FIELDS;
 /** The document of a mutation with all its fields. */
 export function mutationDocument(name: MutationName): string {
   const type = name.charAt(0).toUpperCase() + name.slice(1);
-  return `mutation ${type}($input: ${type}Input!) { ${name}(input: $input) {
-    __typename ... on ${type}Success { ${SUCCESS_FIELDS[name]} } ${COMMON_ERROR_FIELDS} ${ERROR_FIELDS[name] ?? ''} } }`;
+  return `mutation ${type}($input: ${type}Input!) { $name(input: $input) {
+    __typename ... on $typeSuccess $SUCCESS_FIELDS[name]$COMMON_ERROR_FIELDS$ERROR_FIELDS[name] ?? ''} }`;
 }

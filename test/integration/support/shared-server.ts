@@ -45,6 +45,7 @@ export const QUIET = {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
     payments: { recoveryIntervalMs: HOUR_MS },
     offers: { sweepIntervalMs: HOUR_MS },
+    community: { reactions: { clockIntervalMs: HOUR_MS } },
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
