@@ -13,6 +13,10 @@ export const OFFER_FIELDS = `id variant { id sku title available price { minorUn
   quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 
+/** All fields of a goal. */
+export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
+const LEVEL = 'level coins progress target expiresAt firstSeq';
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -26,6 +30,12 @@ export const LIVE_EVENT_FIELDS = `
   ... on OfferStarted { offer { ${OFFER_FIELDS} } }
   ... on OfferStockChanged { offerId remaining }
   ... on OfferEnded { offerId reason }
+  ... on GoalStarted { goal { ${GOAL_FIELDS} } }
+  ... on GoalReached { goal { ${GOAL_FIELDS} } }
+  ... on GoalEnded { goal { ${GOAL_FIELDS} } }
+  ... on LevelStarted { ${LEVEL} }
+  ... on LevelRaised { ${LEVEL} }
+  ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -84,6 +94,8 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  startGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  endGoal: `goal { ${GOAL_FIELDS} } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -129,6 +141,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  startGoal: '... on GoalStateError { state }',
+  endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',

@@ -86,7 +86,7 @@ CREATE FUNCTION goals_advance(p_stream bigint[], p_at timestamptz) RETURNS text 
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
   r record;
-  g goal;
+  met goal;
   reached bigint;
   e_stream bigint[] := '{}'; e_type text[] := '{}'; e_payload jsonb[] := '{}'; e_seq bigint[];
 BEGIN
@@ -97,10 +97,10 @@ BEGIN
         AND CASE g.kind WHEN 'COINS' THEN s.gift_coins - g.coins_from ELSE g.progress END >= g.target
       ORDER BY g.id
   LOOP
-    UPDATE goal SET state = 'REACHED', progress = r.progress, done_at = p_at WHERE id = r.id RETURNING * INTO g;
-    e_stream := e_stream || g.stream_id;
+    UPDATE goal SET state = 'REACHED', progress = r.progress, done_at = p_at WHERE id = r.id RETURNING * INTO met;
+    e_stream := e_stream || met.stream_id;
     e_type := e_type || 'GOAL_REACHED'::text;
-    e_payload := e_payload || jsonb_build_object('goal', goal_view(g, r.gift_coins));
+    e_payload := e_payload || jsonb_build_object('goal', goal_view(met, r.gift_coins));
   END LOOP;
 
   FOR r IN
