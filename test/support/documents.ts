@@ -75,6 +75,9 @@ const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+/** The caps of a wallet. */
+export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
@@ -84,6 +87,7 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  setSpendingCap: `wallet { coins ${SPENDING_CAPS} }`,
   recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
   unfollowCreator: 'creator { id isFollowed } replayed',
