@@ -12,19 +12,14 @@ import {
   signIn,
   succeed,
 } from '../support/operations.ts';
-import { openCounter } from '../support/orders.ts';
 import { countSql } from '../support/sql-count.ts';
-import { endGoal, goalsOf, hookGoals, startGoal } from './support/goals.ts';
+import { endGoal, goalsOf, startGoal } from './support/goals.ts';
 import { globalId, rowOf, wrongIds } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
+import { openOffer } from './support/orders.ts';
 import { atOnce, successes, tally } from './support/outcomes.ts';
-import { test as base } from './support/shared-server.ts';
+import { test } from './support/shared-server.ts';
 import { expectNothingWritten } from './support/unchanged.ts';
-
-const test = base.extend('live', async ({ db, live }) => {
-  await hookGoals(db.pool);
-  return live;
-});
 
 describe('goals in coins', () => {
   test('count from their beginning, are reached once, and then stand', async ({ server, live, funded }) => {
@@ -107,15 +102,26 @@ test('goals in gifts count one kind only', async ({ db, live, funded }) => {
 });
 
 test('goals in orders count the purchases that the feed shows', async ({ server, live, funded }) => {
-  const { creator, streamId } = live;
+  const counter = await openOffer(server, funded);
+  const elsewhere = await openOffer(server, await signIn(server));
+  const { creator, streamId } = counter;
   const { goal } = succeed(await startGoal(creator, streamId, { kind: 'ORDERS', target: 2 }));
-  const counter = await openCounter(server, funded);
-  const buy = () => counter.buy({ streamId });
+  succeed(await startGoal(live.creator, live.streamId, { kind: 'ORDERS', target: 1 }));
   await sendGift(funded, streamId, { quantity: 5 });
-  const bought = await buy();
-  expect(bought.__typename).toBe('BuyNowSuccess');
-  const shown = (await readEvents(creator, streamId)).filter(({ type }) => type === 'PRODUCT_PURCHASED').length;
-  expect(await goalsOf(creator, streamId)).toMatchObject([{ id: goal.id, progress: shown, state: 'OPEN' }]);
+  succeed(await counter.buy({ quantity: 3 }));
+  expect(await goalsOf(creator, streamId)).toMatchObject([{ id: goal.id, progress: 1, state: 'OPEN' }]);
+  succeed(await elsewhere.buy());
+  expect(await counter.buy({ paymentToken: 'tok_declined' })).toMatchObject({ code: 'PAYMENT_DECLINED' });
+  expect(await goalsOf(creator, streamId)).toMatchObject([{ id: goal.id, progress: 1, state: 'OPEN' }]);
+  const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId });
+  succeed(await counter.buy());
+  const seen = await feed.until(({ liveEvents }) => liveEvents.node.type === 'GOAL_REACHED');
+  await feed.close();
+  expect(seen.map(({ liveEvents }) => liveEvents.node).slice(-2)).toMatchObject([
+    { type: 'PRODUCT_PURCHASED' },
+    { type: 'GOAL_REACHED', goal: { id: goal.id, progress: 2, state: 'REACHED' } },
+  ]);
+  expect(await goalsOf(live.creator, live.streamId)).toMatchObject([{ progress: 0, state: 'OPEN' }]);
 });
 
 describe('refusals', () => {

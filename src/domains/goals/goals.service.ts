@@ -20,6 +20,7 @@ import {
   type GoalDraft,
   insertGoal,
   isGiftOnSale,
+  markStreams,
 } from './goals.repo.ts';
 import { endLevelOf } from './level-endings.ts';
 import { LevelSweep } from './level-sweep.ts';
@@ -56,12 +57,12 @@ export class Goals {
   readonly levelOf: (streamId: bigint) => Promise<LevelRow | null>;
   /** What ends with a stream. */
   readonly ending: StreamEnding = {
-    end: async (sql, streamId) => ({
-      drafts: [
-        ...(await endOpenGoals(sql, streamId, null)).map((goal) => goalEvents.ended(goal)),
-        ...(await endLevelOf(sql, streamId)),
-      ],
-    }),
+    end: async (sql, streamId) => {
+      const goals = await endOpenGoals(sql, streamId, null);
+      const level = await endLevelOf(sql, streamId);
+      await markStreams(sql, [streamId]);
+      return { drafts: [...goals.map((goal) => goalEvents.ended(goal)), ...level] };
+    },
   };
   readonly #sweep: LevelSweep;
 

@@ -1,6 +1,5 @@
 /** Goals and levels, as functions. */
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
 import { GOAL_FIELDS } from '../../support/documents.ts';
 import { type Actor, mutate, type Outcome, query } from '../../support/operations.ts';
 
@@ -57,33 +56,4 @@ export async function levelOf(viewer: Pick<Actor, 'api'>, streamId: string): Pro
     level { level coins progress target expiresAt cooldownUntil } } }`;
   return (await query<{ liveStream: { level: Level | null } }>(viewer.api, document, { id: streamId })).liveStream
     .level;
-}
-
-/**
- * Until gifts_send_batch calls goals_after_gifts itself: a wrapper that does so around the one there is, as the batch would.
- */
-export async function hookGoals(pool: Pool): Promise<void> {
-  const { rows } = await pool.query(
-    "SELECT pg_get_functiondef('gifts_send_batch'::regproc) LIKE '%goals_after_gifts%' AS hooked",
-  );
-  if (rows[0].hooked) return;
-  const { rows: found } = await pool.query(
-    "SELECT pg_get_function_arguments('gifts_send_batch'::regproc) AS arguments",
-  );
-  await pool.query(`
-    ALTER FUNCTION gifts_send_batch RENAME TO gifts_send_batch_bare;
-    CREATE FUNCTION gifts_send_batch(${found[0].arguments}) RETURNS text LANGUAGE plpgsql AS $$
-    DECLARE
-      answer jsonb := gifts_send_batch_bare(p_viewer, p_key, p_stream, p_gift, p_quantity, p_streak_window);
-      sent int[];
-      told text;
-    BEGIN
-      SELECT array_agg(n) INTO sent FROM generate_subscripts(p_stream, 1) n
-        WHERE answer->'outcomes'->>(n - 1) = 'SENT' AND EXISTS (
-          SELECT FROM stream s WHERE s.id = p_stream[n] AND (s.counts_gifts OR s.gift_coins >= s.coin_mark));
-      IF sent IS NULL THEN RETURN answer; END IF;
-      told := goals_after_gifts(ARRAY(SELECT p_stream[n] FROM unnest(sent) n), ARRAY(SELECT p_gift[n] FROM unnest(sent) n),
-        ARRAY(SELECT p_quantity[n] FROM unnest(sent) n), (answer->>'at')::timestamptz);
-      RETURN jsonb_set(answer, '{events}', (answer->'events') || concat('[', told, ']')::jsonb);
-    END $$;`);
 }
