@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
@@ -25,6 +26,7 @@ export type CommunityDeps = {
 /** Limits, windows and providers of these domains that tests replace. */
 export type CommunityOverrides = {
   reactions?: ReactionsOptions;
+  goals?: GoalsOptions;
   payouts?: PayoutsOptions;
   moderation?: ModerationOptions;
 };
@@ -32,6 +34,7 @@ export type CommunityOverrides = {
 /** The services of these domains. */
 export type CommunityServices = {
   reactions: Reactions;
+  goals: Goals;
   payouts: Payouts;
   moderation: Moderation;
 };
@@ -42,12 +45,13 @@ export function createCommunity(
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
   const reactions = new Reactions(deps, overrides.reactions);
+  const goals = new Goals(deps, overrides.goals);
   const payouts = new Payouts(deps, overrides.payouts);
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
   // In the lock order: battles, boxes, accounts, logs.
-  deps.endings.push(payouts.ending, moderation.slowModes.ending);
+  deps.endings.push(goals.ending, payouts.ending, moderation.slowModes.ending);
   deps.watchHooks.push(moderation.bans.watchHook);
-  const services: CommunityServices = { reactions, payouts, moderation };
+  const services: CommunityServices = { reactions, goals, payouts, moderation };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,

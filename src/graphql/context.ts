@@ -6,6 +6,7 @@ import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Goals } from '../domains/goals/goals.service.ts';
 import type { Moderation } from '../domains/moderation/moderation.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
@@ -29,6 +30,7 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   moderation: Moderation;
+  goals: Goals;
   catalog: Catalog;
   trends: Trends;
   fulfilment: Fulfilment;

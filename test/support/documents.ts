@@ -14,6 +14,10 @@ export const OFFER_FIELDS = `id variant { id sku title available price { minorUn
 const REACTION_EVENT = `reactionId reaction animation sound giftSeq ${SENDER}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 
+/** All fields of a goal. */
+export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
+const LEVEL = 'level coins progress target expiresAt firstSeq';
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -31,6 +35,12 @@ export const LIVE_EVENT_FIELDS = `
   ... on OfferStarted { offer { ${OFFER_FIELDS} } }
   ... on OfferStockChanged { offerId remaining }
   ... on OfferEnded { offerId reason }
+  ... on GoalStarted { goal { ${GOAL_FIELDS} } }
+  ... on GoalReached { goal { ${GOAL_FIELDS} } }
+  ... on GoalEnded { goal { ${GOAL_FIELDS} } }
+  ... on LevelStarted { ${LEVEL} }
+  ... on LevelRaised { ${LEVEL} }
+  ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -119,6 +129,8 @@ const SUCCESS_FIELDS = {
   performReaction: REACTION,
   performNextReaction: REACTION,
   setAutoPerform: 'creator { id autoPerforms } replayed',
+  startGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  endGoal: `goal { ${GOAL_FIELDS} } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -165,6 +177,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  startGoal: '... on GoalStateError { state }',
+  endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendChatMessage: `... on MutedError { until } ... on BannedError { bannedUntil: until } ... on SlowModeError { retryAfterMs }`,
   sendLikes:
@@ -180,8 +194,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
   sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
-    ... on SpendingCapReachedError { period remaining resetsAt }`,
-    ... on ReactionQueueFullError { retryAfterMs }`,
+    ... on SpendingCapReachedError { period remaining resetsAt } ... on AgeRestrictedError { allowedFrom }
+    ... on MutedError { until } ... on BannedError { bannedUntil: until } ... on ReactionQueueFullError { retryAfterMs }`,
 };
 
 /** The mutations that `mutate` knows. */
@@ -190,6 +204,6 @@ export type MutationName = keyof typeof SUCCESS_FIELDS;
 /** The document of a mutation with all its fields. */
 export function mutationDocument(name: MutationName): string {
   const type = name.charAt(0).toUpperCase() + name.slice(1);
-  return `mutation ${type}($input: ${type}Input!) { $name(input: $input) {
-    __typename ... on $typeSuccess $SUCCESS_FIELDS[name]$COMMON_ERROR_FIELDS$ERROR_FIELDS[name] ?? ''} }`;
+  return `mutation ${type}($input: ${type}Input!) { ${name}(input: $input) {
+    __typename ... on ${type}Success { ${SUCCESS_FIELDS[name]} } ${COMMON_ERROR_FIELDS} ${ERROR_FIELDS[name] ?? ''} } }`;
 }

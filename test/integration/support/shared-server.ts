@@ -45,10 +45,11 @@ export const QUIET = {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
     payments: { recoveryIntervalMs: HOUR_MS },
     offers: { sweepIntervalMs: HOUR_MS },
-    community: { reactions: { clockIntervalMs: HOUR_MS } },
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
+      reactions: { clockIntervalMs: HOUR_MS },
+      goals: { sweepIntervalMs: HOUR_MS },
       payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS },
     },
     trends: {
