@@ -3,7 +3,6 @@ export const CONTRACT_MISSING: readonly string[] = [
   // Spending caps.
   'Mutation.setSpendingCap',
   'Wallet.spendingCaps',
-  'SpendingCapReachedError',
   'SetSpendingCapInput',
   'CapPeriod',
   'SpendingCap',

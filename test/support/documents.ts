@@ -13,6 +13,10 @@ export const OFFER_FIELDS = `id variant { id sku title available price { minorUn
   quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 
+/** All fields of a treasure box that an event carries. */
+export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
+  fundedAt opensAt closesAt closedAt returnedCoins`;
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -26,6 +30,10 @@ export const LIVE_EVENT_FIELDS = `
   ... on OfferStarted { offer { ${OFFER_FIELDS} } }
   ... on OfferStockChanged { offerId remaining }
   ... on OfferEnded { offerId reason }
+  ... on BoxFunded { box { ${BOX_FIELDS} } }
+  ... on BoxOpened { boxId }
+  ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
+  ... on BoxClosed { boxId endReason: reason claimed returnedCoins }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -84,6 +92,8 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
+  claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -141,6 +151,10 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
+  fundTreasureBox: `... on InsufficientCoinsError { required available } ... on SpendingCapReachedError { remaining resetsAt }
+    ... on MutedError { until } ... on BannedError { until }`,
+  claimTreasureBox:
+    '... on BoxStateError { boxState: state opensAt } ... on BannedError { until } ... on OverloadedError { retryAfterMs }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
 };
 

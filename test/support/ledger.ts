@@ -1,6 +1,7 @@
 /** The books of a whole database, checked row by row. */
 import type { ClientBase } from 'pg';
 import { expect } from 'vitest';
+import { BOX_RULES } from './box-ledger.ts';
 import { SHOP_RULES } from './shop-ledger.ts';
 
 /** A pool, or one connection to look from inside its SQL transaction. */
@@ -65,7 +66,9 @@ export async function brokenRules(pool: Queryable): Promise<Record<string, unkno
   const broken: Record<string, unknown[]> = {};
   // A database that is not migrated yet has no shop.
   const { rows: shops } = await pool.query("SELECT 1 WHERE to_regclass('shop_order') IS NOT NULL");
-  for (const [rule, sql] of Object.entries(shops.length > 0 ? { ...RULES, ...SHOP_RULES } : RULES)) {
+  const { rows: boxes } = await pool.query("SELECT 1 WHERE to_regclass('treasure_box') IS NOT NULL");
+  const rules = { ...RULES, ...(shops.length > 0 && SHOP_RULES), ...(boxes.length > 0 && BOX_RULES) };
+  for (const [rule, sql] of Object.entries(rules)) {
     const { rows } = await pool.query(`${sql} LIMIT 5`);
     if (rows.length > 0) broken[rule] = rows;
   }

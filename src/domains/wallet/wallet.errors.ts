@@ -12,3 +12,16 @@ export class InsufficientCoinsError extends DomainError {
     this.available = available;
   }
 }
+
+/** Thrown when something would pass a cap that the viewer has set. Nothing is written. */
+export class SpendingCapReachedError extends DomainError {
+  readonly code = 'SPENDING_CAP_REACHED';
+  readonly remaining: bigint;
+  readonly resetsAt: Date;
+  /** @param cap coins that may still be spent under it, and when it starts anew */
+  constructor({ remaining, resetsAt }: { remaining: bigint; resetsAt: Date }) {
+    super(`Your spending cap leaves you ${remaining} coins.`);
+    this.remaining = remaining;
+    this.resetsAt = resetsAt;
+  }
+}
