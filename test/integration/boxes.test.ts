@@ -165,11 +165,15 @@ test('counts against the caps like a gift, and the tightest one is told', async 
       [rowOf(funded.id), gift, day, month],
     );
   await setCaps(99, null, null);
-  expect(await fundBox(funded, live.streamId)).toMatchObject({ code: 'SPENDING_CAP_REACHED', remaining: 99 });
+  expect(await fundBox(funded, live.streamId)).toMatchObject({
+    code: 'SPENDING_CAP_REACHED',
+    period: 'GIFT',
+    remaining: 99,
+  });
   await setCaps(100, 150, null);
   succeed(await fundBox(funded, live.streamId));
   const outcome = await expectNothingWritten(db.pool, () => fundBox(funded, live.streamId));
-  expect(outcome).toMatchObject({ __typename: 'SpendingCapReachedError', remaining: 50 });
+  expect(outcome).toMatchObject({ __typename: 'SpendingCapReachedError', period: 'DAY', remaining: 50 });
   const tomorrow = new Date();
   tomorrow.setUTCHours(24, 0, 0, 0);
   expect(outcome).toMatchObject({ resetsAt: tomorrow.toISOString() });

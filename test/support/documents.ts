@@ -73,6 +73,9 @@ const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+/** The caps of a wallet. */
+export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
@@ -82,6 +85,7 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  setSpendingCap: `wallet { coins ${SPENDING_CAPS} }`,
   recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
   unfollowCreator: 'creator { id isFollowed } replayed',
@@ -151,8 +155,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
-  fundTreasureBox: `... on InsufficientCoinsError { required available } ... on SpendingCapReachedError { remaining resetsAt }
-    ... on MutedError { until } ... on BannedError { until }`,
+  fundTreasureBox: `... on InsufficientCoinsError { required available } ... on SpendingCapReachedError { period remaining resetsAt }
+    ... on AgeRestrictedError { allowedFrom } ... on MutedError { until } ... on BannedError { until }`,
   claimTreasureBox:
     '... on BoxStateError { boxState: state opensAt } ... on BannedError { until } ... on OverloadedError { retryAfterMs }',
   sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',

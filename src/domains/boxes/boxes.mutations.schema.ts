@@ -7,6 +7,7 @@ import { ForbiddenError, IdempotencyConflictError, NotFoundError, OverloadedErro
 import { AgeRestrictedError, RegionRestrictedError } from '../gifts/gifts.errors.ts';
 import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
+import type { WalletState } from '../wallet/wallet.api.ts';
 import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/wallet.errors.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
 import { BoxEmptyError, BoxStateError } from './boxes.errors.ts';
@@ -49,7 +50,7 @@ const FundTreasureBoxInput = builder.inputType('FundTreasureBoxInput', {
 });
 
 const FundTreasureBoxSuccess = builder
-  .objectRef<{ boxId: bigint; wallet: { coins: bigint }; replayed: boolean }>('FundTreasureBoxSuccess')
+  .objectRef<{ boxId: bigint; wallet: WalletState; replayed: boolean }>('FundTreasureBoxSuccess')
   .implement({
     description: 'The coins are in the box, and everybody watching knows when it opens.',
     fields: (t) => ({
@@ -104,7 +105,7 @@ const ClaimTreasureBoxInput = builder.inputType('ClaimTreasureBoxInput', {
 });
 
 const ClaimTreasureBoxSuccess = builder
-  .objectRef<{ boxId: bigint; coins: bigint; wallet: { coins: bigint }; replayed: boolean }>('ClaimTreasureBoxSuccess')
+  .objectRef<{ boxId: bigint; coins: bigint; wallet: WalletState; replayed: boolean }>('ClaimTreasureBoxSuccess')
   .implement({
     description: 'A share is yours.',
     fields: (t) => ({

@@ -12,7 +12,7 @@ type Funder = {
   status: string;
   at: Date;
   regionAllows: boolean;
-  mayGift: boolean;
+  giftsFrom: Date | null;
   bannedUntil: Until;
   giftsUntil: Until;
   giftCap: bigint | null;
@@ -40,9 +40,8 @@ export async function requireFunder(
   const [funder] = await rows<Funder>(
     sql,
     `/* boxes.funder */ SELECT s.status, now.at, rule.gifts_allowed AS "regionAllows",
-            coalesce(v.gifts_from <= now.at, false) AS "mayGift", r.banned_until AS "bannedUntil", r.gifts_until AS "giftsUntil",
-            c.gift_cap AS "giftCap", CASE WHEN c.day_cap IS NOT NULL THEN c.day_left END AS "dayLeft",
-            CASE WHEN c.month_cap IS NOT NULL THEN c.month_left END AS "monthLeft",
+            v.gifts_from AS "giftsFrom", r.banned_until AS "bannedUntil", r.gifts_until AS "giftsUntil",
+            c.gift_cap AS "giftCap", c.day_left AS "dayLeft", c.month_left AS "monthLeft",
             (c.day + 1)::timestamp AT TIME ZONE 'UTC' AS "dayResetsAt",
             (c.month + interval '1 month')::timestamp AT TIME ZONE 'UTC' AS "monthResetsAt"
        FROM (SELECT clock_timestamp() AS at) now, stream s, viewer v
@@ -65,20 +64,24 @@ function judge(funder: Funder, coins: bigint): void {
   if (isAhead(funder.bannedUntil, funder.at)) throw new BannedError(toDate(funder.bannedUntil));
   if (isAhead(funder.giftsUntil, funder.at)) throw new MutedError(toDate(funder.giftsUntil));
   if (!funder.regionAllows) throw new RegionRestrictedError();
-  if (!funder.mayGift) throw new AgeRestrictedError();
-  const caps: [left: bigint | null, resetsAt: Date | null][] = [
-    [funder.giftCap, funder.at], // holds for one at a time: it resets at once
-    [funder.dayLeft, funder.dayResetsAt],
-    [funder.monthLeft, funder.monthResetsAt],
-  ];
-  // The tightest is what the viewer has to wait for; of two that leave the same, the one that lasts longer.
-  let tightest: { remaining: bigint; resetsAt: Date } | undefined;
-  for (const [remaining, resetsAt] of caps) {
-    if (remaining !== null && remaining < coins && (!tightest || remaining <= tightest.remaining)) {
-      tightest = { remaining, resetsAt: resetsAt! };
-    }
+  if (!funder.giftsFrom || funder.giftsFrom > funder.at) throw new AgeRestrictedError(funder.giftsFrom);
+  checkCaps(funder, coins);
+}
+
+/** Says of which cap it is that it is in the way as the SQL function of the gifts does. */
+function checkCaps({ at, giftCap, dayLeft, monthLeft, dayResetsAt, monthResetsAt }: Funder, coins: bigint): void {
+  const left = [giftCap, dayLeft, monthLeft].filter((cap) => cap !== null);
+  if (left.every((cap) => coins <= cap)) return;
+  const remaining = left.toSorted((one, other) => Number(one - other))[0]!;
+  if (giftCap !== null && giftCap < coins) {
+    throw new SpendingCapReachedError({ period: 'GIFT', remaining, resetsAt: at });
   }
-  if (tightest) throw new SpendingCapReachedError(tightest);
+  const isMonth = dayLeft === null || (monthLeft !== null && dayLeft > monthLeft);
+  throw new SpendingCapReachedError(
+    isMonth
+      ? { period: 'MONTH', remaining, resetsAt: monthResetsAt! }
+      : { period: 'DAY', remaining, resetsAt: dayResetsAt! },
+  );
 }
 
 function isAhead(until: Until, at: Date): boolean {

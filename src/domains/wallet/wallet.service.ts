@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import type { Database } from '../../db/database.ts';
+import type { Database, Queryable } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
 import type { Bus } from '../../live/bus.ts';
 import { LatestValues } from '../../live/latest.ts';
+import { SpendingCaps } from './caps/caps.ts';
 import { accountNames } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
 import {
@@ -24,8 +25,16 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     async (viewerIds) => new Map((await readWallets(deps.db.pool, viewerIds)).map(toValue)),
     deps,
   );
+  const walletOf = async (sql: Queryable, viewerId: bigint) =>
+    (await ensureAccounts(sql, [accountNames.wallet(viewerId)]))[0]!;
+  const announce = (wallets: readonly WalletState[]) => latest.announce(new Map(wallets.map(toValue)));
+  const read = async (sql: Queryable, viewerId: bigint) => {
+    const [wallet] = await readWallets(sql, [viewerId]);
+    assert(wallet, 'every viewer has a wallet');
+    return wallet;
+  };
   return {
-    open: async (sql, viewerId) => (await ensureAccounts(sql, [accountNames.wallet(viewerId)]))[0]!,
+    open: walletOf,
     termsOf: async (sql, creatorId) => {
       const card = await readRateCard(sql);
       const [giftsAccountId, issuanceAccountId, pendingAccountId] = await ensureAccounts(sql, [
@@ -46,12 +55,8 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     accounts: ensureAccounts,
     post: postTransfers,
     lock: lockAccounts,
-    read: async (sql, viewerId) => {
-      const [wallet] = await readWallets(sql, [viewerId]);
-      assert(wallet, 'every viewer has a wallet');
-      return wallet;
-    },
-    announce: (wallets) => latest.announce(new Map(wallets.map(toValue))),
+    read,
+    announce,
     watch: (viewerId) => latest.watch(viewerId),
     earnings: async (creatorId) => {
       const diamonds = await readDiamonds(deps.db.pool, creatorId);
@@ -61,6 +66,7 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
         lifetime: -(diamonds.get('ISSUANCE') ?? 0n),
       };
     },
+    caps: new SpendingCaps({ db: deps.db, walletOf, read, announce }),
     close: () => latest.close(),
   };
 }
