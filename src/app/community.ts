@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
 import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
@@ -25,6 +26,7 @@ export type CommunityDeps = {
 
 /** Limits, windows and providers of these domains that tests replace. */
 export type CommunityOverrides = {
+  boxes?: BoxesOptions;
   reactions?: ReactionsOptions;
   goals?: GoalsOptions;
   payouts?: PayoutsOptions;
@@ -33,6 +35,7 @@ export type CommunityOverrides = {
 
 /** The services of these domains. */
 export type CommunityServices = {
+  boxes: Boxes;
   reactions: Reactions;
   goals: Goals;
   payouts: Payouts;
@@ -44,14 +47,15 @@ export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const boxes = new Boxes(deps, overrides.boxes);
   const reactions = new Reactions(deps, overrides.reactions);
   const goals = new Goals(deps, overrides.goals);
   const payouts = new Payouts(deps, overrides.payouts);
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
   // In the lock order: battles, boxes, accounts, logs.
-  deps.endings.push(goals.ending, payouts.ending, moderation.slowModes.ending);
+  deps.endings.push(boxes.ending, goals.ending, payouts.ending, moderation.slowModes.ending);
   deps.watchHooks.push(moderation.bans.watchHook);
-  const services: CommunityServices = { reactions, goals, payouts, moderation };
+  const services: CommunityServices = { boxes, reactions, goals, payouts, moderation };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,

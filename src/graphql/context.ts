@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
 import type { Addresses } from '../domains/accounts/addresses.service.ts';
+import type { Boxes } from '../domains/boxes/boxes.service.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
@@ -37,6 +38,7 @@ export type Services = {
   offers: Offers;
   orders: Orders;
   reactions: Reactions;
+  boxes: Boxes;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -2,6 +2,8 @@ import type { GraphQLSchema } from 'graphql';
 import '../domains/accounts/addresses.schema.ts';
 import '../domains/accounts/ages.schema.ts';
 import '../domains/accounts/region-rules.schema.ts';
+import '../domains/boxes/boxes.mutations.schema.ts';
+import '../domains/boxes/boxes.schema.ts';
 import '../domains/catalog/catalog.queries.schema.ts';
 import '../domains/catalog/catalog.schema.ts';
 import '../domains/catalog/merchants.schema.ts';

@@ -17,6 +17,9 @@ const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 /** All fields of a goal. */
 export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
 const LEVEL = 'level coins progress target expiresAt firstSeq';
+/** All fields of a treasure box that an event carries. */
+export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
+  fundedAt opensAt closesAt closedAt returnedCoins`;
 
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
@@ -41,6 +44,10 @@ export const LIVE_EVENT_FIELDS = `
   ... on LevelStarted { ${LEVEL} }
   ... on LevelRaised { ${LEVEL} }
   ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
+  ... on BoxFunded { box { ${BOX_FIELDS} } }
+  ... on BoxOpened { boxId }
+  ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
+  ... on BoxClosed { boxId endReason: reason claimed returnedCoins }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -131,6 +138,8 @@ const SUCCESS_FIELDS = {
   setAutoPerform: 'creator { id autoPerforms } replayed',
   startGoal: `goal { ${GOAL_FIELDS} } replayed`,
   endGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
+  claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -196,6 +205,10 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
     ... on SpendingCapReachedError { period remaining resetsAt } ... on AgeRestrictedError { allowedFrom }
     ... on MutedError { until } ... on BannedError { bannedUntil: until } ... on ReactionQueueFullError { retryAfterMs }`,
+  fundTreasureBox: `... on InsufficientCoinsError { required available } ... on SpendingCapReachedError { period remaining resetsAt }
+    ... on AgeRestrictedError { allowedFrom } ... on MutedError { until } ... on BannedError { until }`,
+  claimTreasureBox:
+    '... on BoxStateError { boxState: state opensAt } ... on BannedError { until } ... on OverloadedError { retryAfterMs }',
 };
 
 /** The mutations that `mutate` knows. */

@@ -46,6 +46,7 @@ export const QUIET = {
     payments: { recoveryIntervalMs: HOUR_MS },
     offers: { sweepIntervalMs: HOUR_MS },
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
+    community: { boxes: { sweepIntervalMs: HOUR_MS } },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
       reactions: { clockIntervalMs: HOUR_MS },
