@@ -11,8 +11,4 @@ export const CONTRACT_MISSING: readonly string[] = [
   'GiftReversed',
   'ReactionQueued',
   'ReactionPerformed',
-  // Reports.
-  'Query.spendingReport',
-  'SpendingReportInput',
-  'SpendingReport',
 ];

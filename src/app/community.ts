@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Reports, type ReportsOptions } from '../domains/reports/reports.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -19,18 +20,19 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = Record<never, never>;
+export type CommunityOverrides = { reports?: ReportsOptions };
 
 /** The services of these domains. */
-export type CommunityServices = Record<never, never>;
+export type CommunityServices = { reports: Reports };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
-  _deps: CommunityDeps,
-  _overrides: CommunityOverrides = {},
+  deps: CommunityDeps,
+  overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
-  const services: CommunityServices = {};
-  const running: { start: () => void; close: () => Promise<void> }[] = [];
+  const reports = new Reports(deps, overrides.reports);
+  const services: CommunityServices = { reports };
+  const running: { start: () => void; close: () => Promise<void> }[] = [reports];
   return {
     services,
     start: () => {

@@ -9,6 +9,7 @@ import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
+import type { Reports } from '../domains/reports/reports.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -29,6 +30,7 @@ export type Services = {
   fulfilment: Fulfilment;
   offers: Offers;
   orders: Orders;
+  reports: Reports;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -53,6 +53,7 @@ export const QUIET = {
       shopIntervalMs: HOUR_MS,
       dustIntervalMs: HOUR_MS,
     },
+    community: { reports: { sweepIntervalMs: HOUR_MS } },
   },
 };
 
