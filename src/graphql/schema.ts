@@ -20,6 +20,7 @@ import '../domains/orders/after-sale.schema.ts';
 import '../domains/orders/buy-now.schema.ts';
 import '../domains/orders/orders.schema.ts';
 import '../domains/payments/payments.schema.ts';
+import '../domains/reports/report-link.schema.ts';
 import '../domains/reports/reports.schema.ts';
 import '../domains/streams/streams.mutations.schema.ts';
 import '../domains/streams/streams.schema.ts';

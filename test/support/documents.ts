@@ -68,6 +68,7 @@ export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   closeQuarter: 'report { year quarter giftCoins closed checksum } replayed',
+  createReportLink: 'path expiresAt',
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',

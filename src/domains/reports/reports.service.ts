@@ -12,6 +12,8 @@ import {
   toDocument,
   toRows,
 } from './document.ts';
+import { type LinkTarget, removeEndedLinks } from './links.repo.ts';
+import { makeLink, type ReportLink, useLink } from './links.ts';
 import { daysOf, lastDay, nameOf, type Quarter, quarterBefore } from './quarters.ts';
 import { QuarterStateError } from './reports.errors.ts';
 import {
@@ -37,9 +39,11 @@ const SWEEP_INTERVAL_MS = 60_000;
 /** Readers that may wait for a report that is not closed, and how many of them one computation answers. */
 const READ_QUEUE_MAX = 1_000;
 const RETRY_AFTER_MS = 1_000;
+/** Ended links that one sweep removes. */
+const LINKS_PER_SWEEP_MAX = 1_000;
 
 /** What tests override. */
-export type ReportsOptions = { sweepIntervalMs?: number; settleMs?: number };
+export type ReportsOptions = { sweepIntervalMs?: number; settleMs?: number; linkLifeMs?: number };
 
 /** A line of a report, with what belongs to all lines of it. */
 export type Report = {
@@ -79,7 +83,10 @@ export class Reports {
 
   /** Rolls days up from now on. */
   start(): void {
-    this.#sweep = every(this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS, () => sweepDays(this.deps, this.#settleMs));
+    this.#sweep = every(this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS, async () => {
+      await sweepDays(this.deps, this.#settleMs);
+      await this.#sweepLinks();
+    });
   }
 
   /** Answers those who wait, then stops. */
@@ -140,6 +147,24 @@ export class Reports {
     return { report: await this.report(actor, quarter), replayed };
   }
 
+  /** A link with which a browser opens a report, once. For operators. */
+  createLink(viewerId: bigint, target: LinkTarget): Promise<ReportLink> {
+    return makeLink(this.deps.db.pool, viewerId, target, this.options.linkLifeMs);
+  }
+
+  /** Uses a link up. Returns whose it was; undefined when it opens nothing. */
+  useLink(key: string, target: LinkTarget): Promise<bigint | undefined> {
+    return useLink(this.deps.db.pool, key, target);
+  }
+
+  async #sweepLinks(): Promise<void> {
+    try {
+      await removeEndedLinks(this.deps.db.pool, LINKS_PER_SWEEP_MAX);
+    } catch (error) {
+      this.deps.log.warn({ err: error }, 'removing ended links failed; the next sweep tries again');
+    }
+  }
+
   get #settleMs(): number {
     return this.options.settleMs ?? SETTLE_MS;
   }
@@ -164,7 +189,7 @@ export class Reports {
 }
 
 /** What was frozen with a report that is made again. */
-type Frozen = Pick<ReportDocument, 'coinPrice' | 'groupSizeMin'>;
+type Frozen = Pick<ReportDocument, 'coinPrice' | 'groupSizeMin' | 'topCreators'>;
 
 async function readFacts(sql: Queryable, quarter: Quarter, frozen?: Frozen): Promise<Facts> {
   const price: CoinPrice = frozen
@@ -178,7 +203,9 @@ async function readFacts(sql: Queryable, quarter: Quarter, frozen?: Frozen): Pro
 async function readDocument(sql: Queryable, quarter: Quarter, frozen?: Frozen): Promise<ReportDocument> {
   const facts = await readFacts(sql, quarter, frozen);
   const days = await readDays(sql, quarter);
-  const topCreators = await readTopCreators(sql, quarter, TOP_CREATORS_MAX);
+  const found = await readTopCreators(sql, quarter, TOP_CREATORS_MAX);
+  const names = new Map(frozen?.topCreators.map(({ id, handle, displayName }) => [id, { handle, displayName }]));
+  const topCreators = found.map((creator) => ({ ...creator, ...names.get(String(creator.creatorId)) }));
   return toDocument(quarter, { ...facts, days, topCreators });
 }
 
