@@ -53,8 +53,8 @@ function drawDays(days: ReportDocument['days']): DrawnChart | undefined {
   if (days.length === 0) return undefined;
   const coins = days.map(({ giftCoins }) => giftCoins);
   const average = coins.map((_, index) => {
-    const week = coins.slice(Math.max(0, index - WEEK + 1), index + 1);
-    return Math.round(week.reduce((sum, value) => sum + value, 0) / week.length);
+    if (index < WEEK - 1) return null;
+    return Math.round(coins.slice(index - WEEK + 1, index + 1).reduce((sum, value) => sum + value, 0) / WEEK);
   });
   return draw('Gift coins by day', HEIGHT, {
     grid: { left: 64, right: 24, top: 48, bottom: 32 },
@@ -86,7 +86,8 @@ function drawBars(
   if (bars.length === 0) return undefined;
   return draw(title, bars.length * BAR_HEIGHT + 56, {
     grid: { left: LABEL_WIDTH + 16, right: 72, top: 8, bottom: 32 },
-    xAxis: { ...axis(label), type: 'value' },
+    // Room for the labels of bars to the left.
+    xAxis: { ...axis(label), type: 'value', boundaryGap: bars.some(([, value]) => value < 0) ? ['20%', 0] : [0, 0] },
     yAxis: {
       ...axis(),
       type: 'category',

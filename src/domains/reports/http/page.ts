@@ -106,5 +106,7 @@ function renderRegion(row: ReportRow): string {
 }
 
 function price(minorUnits: number, currency: string): string {
-  return `${formatAmount({ minorUnits: BigInt(minorUnits), currency })} ${currency}`;
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' });
+  // As text: a fraction of a number would be rounded.
+  return format.format(formatAmount({ minorUnits: BigInt(minorUnits), currency }) as `${number}`);
 }
