@@ -6,6 +6,7 @@ import { Moderation, type ModerationOptions } from '../domains/moderation/modera
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
 import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
+import { Reports, type ReportsOptions } from '../domains/reports/reports.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -31,6 +32,7 @@ export type CommunityOverrides = {
   goals?: GoalsOptions;
   payouts?: PayoutsOptions;
   moderation?: ModerationOptions;
+  reports?: ReportsOptions;
 };
 
 /** The services of these domains. */
@@ -40,6 +42,7 @@ export type CommunityServices = {
   goals: Goals;
   payouts: Payouts;
   moderation: Moderation;
+  reports: Reports;
 };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
@@ -52,10 +55,11 @@ export function createCommunity(
   const goals = new Goals(deps, overrides.goals);
   const payouts = new Payouts(deps, overrides.payouts);
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  const reports = new Reports(deps, overrides.reports);
   // In the lock order: battles, boxes, accounts, logs.
   deps.endings.push(boxes.ending, goals.ending, payouts.ending, moderation.slowModes.ending);
   deps.watchHooks.push(moderation.bans.watchHook);
-  const services: CommunityServices = { boxes, reactions, goals, payouts, moderation };
+  const services: CommunityServices = { boxes, reactions, goals, payouts, moderation, reports };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,

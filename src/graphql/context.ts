@@ -14,6 +14,7 @@ import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Payouts } from '../domains/payouts/payouts.service.ts';
 import type { Reactions } from '../domains/reactions/reactions.service.ts';
+import type { Reports } from '../domains/reports/reports.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -39,6 +40,7 @@ export type Services = {
   orders: Orders;
   reactions: Reactions;
   boxes: Boxes;
+  reports: Reports;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

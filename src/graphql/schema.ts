@@ -35,6 +35,8 @@ import '../domains/reactions/reactions.mutations.schema.ts';
 import '../domains/reactions/reactions.schema.ts';
 import '../domains/reactions/rules.mutations.schema.ts';
 import '../domains/reactions/rules.schema.ts';
+import '../domains/reports/report-link.schema.ts';
+import '../domains/reports/reports.schema.ts';
 import '../domains/streams/streams.mutations.schema.ts';
 import '../domains/streams/streams.schema.ts';
 import '../domains/trends/trends.schema.ts';

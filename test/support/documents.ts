@@ -104,6 +104,8 @@ const RESTRICTION = 'restriction { viewerId creator { id } ban { until } mute { 
 
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
+  closeQuarter: 'report { year quarter giftCoins closed checksum } replayed',
+  createReportLink: 'path expiresAt',
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',
