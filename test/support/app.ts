@@ -21,9 +21,13 @@ export const FAN_OUT = { shared: process.env.TEST_FAN_OUT !== 'alone', windowMs:
 /** How much servers log. TEST_LOG_LEVEL=debug shows what they say. */
 export const LOG_LEVEL = (process.env.TEST_LOG_LEVEL ?? 'silent') as LogLevel;
 
+/** What a crowd never reaches: tests of gifts count events, and a level would be one more. */
+const NO_LEVELS = { steps: [Number.MAX_SAFE_INTEGER] };
+
 /** Builds an app that does not listen yet. */
 export function createTestApp(options: TestAppOptions): Promise<App> {
-  const { databaseUrl, dataDir, redisUrl, overrides } = options;
+  const { databaseUrl, dataDir, redisUrl } = options;
+  const overrides = { ...options.overrides, community: { goals: NO_LEVELS, ...options.overrides?.community } };
   const config: Config = {
     port: 0,
     host: '127.0.0.1',
