@@ -66,11 +66,15 @@ const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+const COIN_DISPUTE =
+  'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
-  buyCoins: 'wallet { coins } replayed',
+  buyCoins: 'wallet { coins } purchase { id } replayed',
+  disputeCoinPurchase: `dispute { ${COIN_DISPUTE} } purchase { id } replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,

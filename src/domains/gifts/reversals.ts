@@ -39,14 +39,16 @@ type Accounts = {
 /**
  * Locks what a reversal of gifts touches, in the lock order: the ledger accounts, by id, then the streams' logs, by id. Nothing
  * that stands before accounts in the order may be locked afterwards.
+ * @param others ledger accounts that the caller moves besides
  * @returns the gifts in the order of the ids, for {@link reverseGifts}; ids of no gift are left out
  */
 export async function lockForReversal(
   sql: SqlTransaction,
   wallets: Wallets,
   giftSentIds: readonly bigint[],
+  others: readonly bigint[] = [],
 ): Promise<ReversibleGift[]> {
-  const gifts = await lockAccountsForReversal(sql, wallets, giftSentIds);
+  const gifts = await lockAccountsForReversal(sql, wallets, giftSentIds, others);
   await lockLogs(sql, [...new Set(gifts.map(({ streamId }) => streamId))]);
   return gifts;
 }
@@ -56,9 +58,9 @@ export async function lockAccountsForReversal(
   sql: SqlTransaction,
   wallets: Wallets,
   giftSentIds: readonly bigint[],
+  others: readonly bigint[] = [],
 ): Promise<ReversibleGift[]> {
-  if (giftSentIds.length === 0) return [];
-  const gifts = await findSentGifts(sql, [...new Set(giftSentIds)]);
+  const gifts = giftSentIds.length === 0 ? [] : await findSentGifts(sql, [...new Set(giftSentIds)]);
   const originals = await wallets.transfersOf(
     sql,
     gifts.flatMap(({ id: causeId, createdAt: at }) => [
@@ -67,7 +69,7 @@ export async function lockAccountsForReversal(
     ]),
   );
   const accounts = await accountsOf(sql, wallets, gifts);
-  await wallets.lock(sql, [...new Set(gifts.flatMap((gift) => Object.values(accounts(gift))))]);
+  await wallets.lock(sql, [...new Set([...others, ...gifts.flatMap((gift) => Object.values(accounts(gift)))])]);
   return gifts.map((gift) => {
     const spentId = originals.get(`GIFT_SPENT:${gift.id}`);
     const earnedId = originals.get(`GIFT_EARNED:${gift.id}`);

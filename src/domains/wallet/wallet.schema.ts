@@ -9,6 +9,13 @@ export const WalletType = builder.objectRef<{ coins: number | bigint }>('Wallet'
   description: "A viewer's coins. Only the viewer sees it.",
   fields: (t) => ({
     coins: t.expose('coins', { type: 'SafeInt', description: 'Coins to spend.' }),
+    debt: t.field({
+      type: 'SafeInt',
+      description:
+        'Coins that your bank took the money back for and that you had spent for good. The next coins that you buy, or get back, pay it first.',
+      // A wallet is only ever shown to its owner.
+      resolve: (_wallet, _args, context) => context.services.wallets.debtOf(requireActor(context).id),
+    }),
   }),
 });
 
