@@ -69,6 +69,9 @@ export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
 const COIN_DISPUTE =
   'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
 
+/** The caps of a wallet. */
+export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
@@ -79,6 +82,7 @@ const SUCCESS_FIELDS = {
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  setSpendingCap: `wallet { coins ${SPENDING_CAPS} }`,
   recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
   unfollowCreator: 'creator { id isFollowed } replayed',

@@ -1,6 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { requireActor } from '../../graphql/context.ts';
-import { commonErrors } from '../../graphql/errors.ts';
+import { commonErrors, ErrorInterface } from '../../graphql/errors.ts';
 import { fromGlobalId, toRowId } from '../../graphql/global-id.ts';
 import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
@@ -8,11 +8,14 @@ import { IdempotencyConflictError, NotFoundError, OverloadedError } from '../../
 import type { LiveEvent } from '../../live/live-event.ts';
 import { topics } from '../../live/topics.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
+import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
+import { ReactionQueueFullError } from '../reactions/reactions.errors.ts';
 import { LiveEventInterface } from '../streams/live-event.schema.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
 import { LiveStreamType } from '../streams/streams.schema.ts';
-import { InsufficientCoinsError } from '../wallet/wallet.errors.ts';
+import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/wallet.errors.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
+import { AgeRestrictedError, RegionRestrictedError } from './gifts.errors.ts';
 import type { GiftReversedPayload, GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
 import { findGifts } from './gifts.repo.ts';
 import { QUANTITY_MAX, type SentGift, STREAK_WINDOW_MS } from './gifts.service.ts';
@@ -182,6 +185,25 @@ builder.objectField(LiveStreamType, 'topGifters', (t) =>
   }),
 );
 
+builder.objectType(AgeRestrictedError, {
+  name: 'AgeRestrictedError',
+  description:
+    'The viewer is too young for gifts where they live, or has not said how old they are. Nothing was spent.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    allowedFrom: t.expose('allowedFrom', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When they will be old enough; null: they have not said how old they are.',
+    }),
+  }),
+});
+builder.objectType(RegionRestrictedError, {
+  name: 'RegionRestrictedError',
+  description: 'Gifts cannot be sent from where the viewer lives. Nothing was spent.',
+  interfaces: [ErrorInterface],
+});
+
 const SendGiftInput = builder.inputType('SendGiftInput', {
   description: 'Which gift to send, and where.',
   validate: rules.input({ quantity: rules.count(QUANTITY_MAX), idempotencyKey: rules.idempotencyKey }),
@@ -224,6 +246,12 @@ builder.mutationField('sendGift', (t) =>
         ...commonErrors,
         NotFoundError,
         InsufficientCoinsError,
+        SpendingCapReachedError,
+        AgeRestrictedError,
+        RegionRestrictedError,
+        MutedError,
+        BannedError,
+        ReactionQueueFullError,
         StreamNotLiveError,
         IdempotencyConflictError,
         OverloadedError,

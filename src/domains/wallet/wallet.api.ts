@@ -1,4 +1,5 @@
 import type { Queryable, SqlTransaction } from '../../db/database.ts';
+import type { SpendingCaps } from './caps/caps.ts';
 import type { AccountName } from './wallet.accounts.ts';
 import type { Transfer, TransferOf, WalletState } from './wallet.repo.ts';
 
@@ -51,5 +52,7 @@ export type Wallets = {
   /** The wallet now, and each newer state. */
   watch: (viewerId: bigint) => AsyncIterableIterator<{ coins: number; version: number }>;
   earnings: (creatorId: bigint) => Promise<Earnings>;
+  /** What viewers allow themselves to spend. */
+  caps: SpendingCaps;
   close: () => Promise<void>;
 };

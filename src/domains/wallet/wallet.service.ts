@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
-import type { Database, SqlTransaction } from '../../db/database.ts';
+import type { Database, Queryable, SqlTransaction } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
 import { least } from '../../kernel/money.ts';
 import type { Bus } from '../../live/bus.ts';
 import { LatestValues } from '../../live/latest.ts';
+import { SpendingCaps } from './caps/caps.ts';
 import { accountNames } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
 import {
@@ -29,8 +30,16 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     async (viewerIds) => new Map((await readWallets(deps.db.pool, viewerIds)).map(toValue)),
     deps,
   );
+  const walletOf = async (sql: Queryable, viewerId: bigint) =>
+    (await ensureAccounts(sql, [accountNames.wallet(viewerId)]))[0]!;
+  const announce = (wallets: readonly WalletState[]) => latest.announce(new Map(wallets.map(toValue)));
+  const read = async (sql: Queryable, viewerId: bigint) => {
+    const [wallet] = await readWallets(sql, [viewerId]);
+    assert(wallet, 'every viewer has a wallet');
+    return wallet;
+  };
   return {
-    open: async (sql, viewerId) => (await ensureAccounts(sql, [accountNames.wallet(viewerId)]))[0]!,
+    open: walletOf,
     termsOf: async (sql, creatorId) => {
       const card = await readRateCard(sql);
       const [giftsAccountId, issuanceAccountId, pendingAccountId] = await ensureAccounts(sql, [
@@ -56,13 +65,9 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     transfersOf: findTransfers,
     payDebts,
     debtOf: async (viewerId) => (await readCoinDebts(deps.db.pool, [viewerId])).get(viewerId) ?? 0n,
-    read: async (sql, viewerId) => {
-      const [wallet] = await readWallets(sql, [viewerId]);
-      assert(wallet, 'every viewer has a wallet');
-      return wallet;
-    },
+    read,
     readAll: readWallets,
-    announce: (wallets) => latest.announce(new Map(wallets.map(toValue))),
+    announce,
     watch: (viewerId) => latest.watch(viewerId),
     earnings: async (creatorId) => {
       const diamonds = await readDiamonds(deps.db.pool, creatorId);
@@ -72,6 +77,7 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
         lifetime: -(diamonds.get('ISSUANCE') ?? 0n),
       };
     },
+    caps: new SpendingCaps({ db: deps.db, walletOf, read, announce }),
     close: () => latest.close(),
   };
 }
