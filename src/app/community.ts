@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
+import { Payouts } from '../domains/payouts/payouts.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -19,18 +21,20 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = Record<never, never>;
+export type CommunityOverrides = { payouts?: PayoutsOptions };
 
 /** The services of these domains. */
-export type CommunityServices = Record<never, never>;
+export type CommunityServices = { payouts: Payouts };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
-  _deps: CommunityDeps,
-  _overrides: CommunityOverrides = {},
+  deps: CommunityDeps,
+  overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
-  const services: CommunityServices = {};
-  const running: { start: () => void; close: () => Promise<void> }[] = [];
+  const payouts = new Payouts(deps, overrides.payouts);
+  deps.endings.push(payouts.ending);
+  const services: CommunityServices = { payouts };
+  const running: { start: () => void; close: () => Promise<void> }[] = [payouts];
   return {
     services,
     start: () => {
