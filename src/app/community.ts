@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
+import { Payouts } from '../domains/payouts/payouts.service.ts';
 import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -20,19 +22,21 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { reactions?: ReactionsOptions };
+export type CommunityOverrides = { payouts?: PayoutsOptions; reactions?: ReactionsOptions };
 
 /** The services of these domains. */
-export type CommunityServices = { reactions: Reactions };
+export type CommunityServices = { payouts: Payouts; reactions: Reactions };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const payouts = new Payouts(deps, overrides.payouts);
   const reactions = new Reactions(deps, overrides.reactions);
-  const services: CommunityServices = { reactions };
-  const running: { start: () => void; close: () => Promise<void> }[] = [reactions];
+  deps.endings.push(payouts.ending);
+  const services: CommunityServices = { payouts, reactions };
+  const running: { start: () => void; close: () => Promise<void> }[] = [payouts, reactions];
   return {
     services,
     start: () => {

@@ -9,6 +9,7 @@ import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
+import type { Payouts } from '../domains/payouts/payouts.service.ts';
 import type { Reactions } from '../domains/reactions/reactions.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
@@ -22,6 +23,7 @@ export type Services = {
   addresses: Addresses;
   wallets: Wallets;
   payments: Payments;
+  payouts: Payouts;
   creators: Creators;
   streams: Streams;
   gifts: Gifts;

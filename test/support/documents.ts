@@ -20,6 +20,7 @@ export const LIVE_EVENT_FIELDS = `
   ... on StreamStarted { title }
   ... on ChatMessage { ${SENDER} text }
   ... on GiftSent { ${GIFT_SENT} }
+  ... on GiftReversed { giftSeq ${SENDER} gift { id name coins } quantity coins reason }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
   ... on ReactionQueued { ${REACTION_EVENT} position etaMs }
   ... on ReactionPerformed { ${REACTION_EVENT} durationMs }
@@ -76,6 +77,9 @@ export const REACTION_RULE_FIELDS = `id gift { id name coins } minQuantity minSt
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+const COIN_DISPUTE =
+  'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
+
 /** The caps of a wallet. */
 export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
 
@@ -83,7 +87,8 @@ export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nex
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
-  buyCoins: 'wallet { coins } replayed',
+  buyCoins: 'wallet { coins } purchase { id } replayed',
+  disputeCoinPurchase: `dispute { ${COIN_DISPUTE} } purchase { id } replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
