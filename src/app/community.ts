@@ -34,7 +34,8 @@ export function createCommunity(
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
   const payouts = new Payouts(deps, overrides.payouts);
   const reactions = new Reactions(deps, overrides.reactions);
-  deps.endings.push(payouts.ending);
+  // Reactions lock ledger accounts: behind what locks battles or boxes, and they take diamonds back before payouts count them.
+  deps.endings.push(reactions.ending, payouts.ending);
   const services: CommunityServices = { payouts, reactions };
   const running: { start: () => void; close: () => Promise<void> }[] = [payouts, reactions];
   return {

@@ -109,6 +109,7 @@ const SUCCESS_FIELDS = {
   deleteReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
   performReaction: REACTION,
   performNextReaction: REACTION,
+  skipReaction: REACTION,
   setAutoPerform: 'creator { id autoPerforms } replayed',
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
@@ -140,11 +141,13 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 
 // Not `state`: the two types of it cannot be merged in one selection.
 const ORDER_STATE = '... on OrderStateError { orderState: state }';
+const REACTION_STATE = '... on ReactionStateError { state }';
 const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
-  performReaction: '... on ReactionStateError { state }',
+  performReaction: REACTION_STATE,
+  skipReaction: REACTION_STATE,
   registerMerchant: '... on HandleTakenError { handle }',
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',
