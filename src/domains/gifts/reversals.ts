@@ -4,6 +4,7 @@ import { least } from '../../kernel/money.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { lockLogs } from '../../live/live-log.ts';
 import { type DiamondsOf, unearn } from '../payouts/payouts.api.ts';
+import { dropReactions } from '../reactions/reactions.api.ts';
 import { accountNames, type Transfer, type WalletState, type Wallets } from '../wallet/wallet.api.ts';
 import { type GiftReversedPayload, giftReversed, type ReversalReason } from './gifts.events.ts';
 import {
@@ -20,8 +21,11 @@ export type ReversibleGift = SentGiftRow & { spentId: bigint; earnedId: bigint |
 
 /** What a reversal has done, for its caller to finish. */
 export type Reversed = {
-  /** GIFT_REVERSED events: append them in the same transaction, to logs of streams that have ended, too. */
-  drafts: LiveEventDraft<'GIFT_REVERSED', GiftReversedPayload>[];
+  /**
+   * A GIFT_REVERSED for each of `reversed`, in their order: append them in the same transaction, to logs of streams that have ended,
+   * too. Behind them those of reactions that waited for such a gift, in streams that are live.
+   */
+  drafts: LiveEventDraft[];
   /** Announce them once the transaction is committed. */
   wallets: WalletState[];
   /** The gifts that were taken back now; who was before is not among them. */
@@ -118,8 +122,12 @@ export async function reverseGifts(
     await uncountSpending(sql, reversed);
     await wallets.payDebts(sql, viewerIds);
   }
+  const drafts: LiveEventDraft[] = reversed.map((gift) => giftReversed(gift.streamId, toPayload(gift, reason)));
+  // Nobody performs for a gift that the bank took back. Who skips a reaction has told it so before.
+  const ids = reversed.map(({ id }) => id);
+  if (reason !== 'REACTION_SKIPPED') drafts.push(...(await dropReactions(sql, ids)));
   return {
-    drafts: reversed.map((gift) => giftReversed(gift.streamId, toPayload(gift, reason))),
+    drafts,
     wallets: await wallets.readAll(sql, viewerIds),
     reversed,
   };
