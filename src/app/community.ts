@@ -57,7 +57,8 @@ export function createCommunity(
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
   const reports = new Reports(deps, overrides.reports);
   // In the lock order: battles, boxes, accounts, logs.
-  deps.endings.push(boxes.ending, goals.ending, payouts.ending, moderation.slowModes.ending);
+  // Reactions take diamonds back before payouts count them.
+  deps.endings.push(boxes.ending, goals.ending, reactions.ending, payouts.ending, moderation.slowModes.ending);
   deps.watchHooks.push(moderation.bans.watchHook);
   const services: CommunityServices = { boxes, reactions, goals, payouts, moderation, reports };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);

@@ -1,7 +1,8 @@
 /** What waits in a stream: in which order, until when, and how the creator performs it. */
 import { describe, expect } from 'vitest';
 import { LIVE_EVENTS } from '../support/documents.ts';
-import { type LiveEventEdge, mutate, query, signIn, succeed } from '../support/operations.ts';
+import { freshHandle, type LiveEventEdge, mutate, query, signIn, startStream, succeed } from '../support/operations.ts';
+import { countSql } from '../support/sql-count.ts';
 import { wrongIds } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
 import { atOnce, tally } from './support/outcomes.ts';
@@ -168,4 +169,30 @@ test('performing is for the creator alone, and for what there is', async ({ db, 
     }
     expect(await performNext(live.creator, live.streamId, '')).toMatchObject({ code: 'INVALID_INPUT' });
   });
+});
+
+test('queues, rules and clocks of a list of streams cost as many statements as those of one', async ({
+  server,
+  funded,
+}) => {
+  for (let n = 0; n < 4; n++) {
+    const creator = await signIn(server, freshHandle('creator'));
+    const { id } = await startStream(creator);
+    const rule = await addRule(creator);
+    for (let waiting = 0; waiting < 2; waiting++) await earn(funded, id, rule);
+  }
+  const document = `query List($first: Int!) { liveStreams(first: $first) { edges { node {
+    reactionQueue(first: 5) { id position etaMs sender { handle } }
+    creator { autoPerforms reactionRules { phrase gift { name coins } } } } } } }`;
+  const run = async (first: number) => {
+    const { result, statements } = await countSql(server.app, () =>
+      query<{ liveStreams: { edges: { node: { reactionQueue: unknown[] } }[] } }>(server.http(), document, { first }),
+    );
+    expect(result.liveStreams.edges.map(({ node }) => node.reactionQueue.length)).toEqual(Array(first).fill(2));
+    // One key or several: two statements of one look-up.
+    return statements.map((sql) => /\/\* (\S+?)(?:\.one|\.many)? \*\//.exec(sql)?.[1] ?? sql).sort();
+  };
+  const reads = ['reactions.auto', 'reactions.queues', 'reactions.rulesOf', 'streams.livePage.first'];
+  expect(await run(1)).toEqual(reads);
+  expect(await run(4)).toEqual(reads);
 });

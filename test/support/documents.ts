@@ -94,6 +94,9 @@ export const REACTION_RULE_FIELDS = `id gift { id name coins } minQuantity minSt
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+const COIN_DISPUTE =
+  'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
+
 /** The caps of a wallet. */
 export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
 
@@ -108,7 +111,8 @@ const SUCCESS_FIELDS = {
   createReportLink: 'path expiresAt',
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
-  buyCoins: 'wallet { coins } replayed',
+  buyCoins: 'wallet { coins } purchase { id } replayed',
+  disputeCoinPurchase: `dispute { ${COIN_DISPUTE} } purchase { id } replayed`,
   muteViewer: `until ${RESTRICTION}`,
   unmuteViewer: `${RESTRICTION} replayed`,
   banViewer: `until ${RESTRICTION}`,
@@ -137,6 +141,7 @@ const SUCCESS_FIELDS = {
   deleteReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
   performReaction: REACTION,
   performNextReaction: REACTION,
+  skipReaction: REACTION,
   setAutoPerform: 'creator { id autoPerforms } replayed',
   startGoal: `goal { ${GOAL_FIELDS} } replayed`,
   endGoal: `goal { ${GOAL_FIELDS} } replayed`,
@@ -172,11 +177,13 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 
 // Not `state`: the two types of it cannot be merged in one selection.
 const ORDER_STATE = '... on OrderStateError { orderState: state }';
+const REACTION_STATE = '... on ReactionStateError { state }';
 const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
-  performReaction: '... on ReactionStateError { state }',
+  performReaction: REACTION_STATE,
+  skipReaction: REACTION_STATE,
   registerMerchant: '... on HandleTakenError { handle }',
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',

@@ -100,6 +100,37 @@ builder.mutationField('performNextReaction', (t) =>
   }),
 );
 
+// ---- skipReaction ------------------------------------------------------------------------------------------------------
+
+const SkipReactionInput = builder.inputType('SkipReactionInput', {
+  description: 'Which reaction.',
+  fields: (t) => ({ reactionId: t.id(reactionIdField) }),
+});
+
+const SkipReactionSuccess = reactionSuccess(
+  'SkipReactionSuccess',
+  'It is not performed, and its gift is paid back.',
+  'True if it was skipped before. The gift is paid back once.',
+);
+
+builder.mutationField('skipReaction', (t) =>
+  t.field({
+    type: SkipReactionSuccess,
+    description:
+      'Takes a reaction that waits in your stream out of the queue, and pays its gift back: the viewer has the coins again, and you lose the diamonds. Again changes nothing.',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: SkipReactionInput, required: true, description: 'The reaction.' }) },
+    errors: {
+      types: [...commonErrors, NotFoundError, ForbiddenError, ReactionStateError],
+      union: { description: 'What `skipReaction` returns.' },
+    },
+    resolve: async (_root, { input }, context) => {
+      const reactionId = fromGlobalId('Reaction', input.reactionId, 'reaction');
+      return { reactionId, ...(await context.services.reactions.skip(requireActor(context), reactionId)) };
+    },
+  }),
+);
+
 // ---- setAutoPerform ----------------------------------------------------------------------------------------------------
 
 const SetAutoPerformInput = builder.inputType('SetAutoPerformInput', {

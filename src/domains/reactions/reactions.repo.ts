@@ -123,14 +123,41 @@ export async function readHeads(sql: SqlTransaction, streamIds: readonly bigint[
   return (await rows<{ id: bigint }>(sql, HEADS, [streamIds])).map(({ id }) => id);
 }
 
-/** What waits in a stream: the reactions and their gifts, in the order of the queue. */
-export function readWaiting(sql: SqlTransaction, streamId: bigint): Promise<{ id: bigint; giftSentId: bigint }[]> {
-  return rows(
+/** A reaction that waits, its gift, and who sent it. */
+export type WaitingReaction = { id: bigint; giftSentId: bigint; viewerId: bigint };
+
+const WAITING = statement(
+  'reactions.waiting',
+  `SELECT r.id, r.gift_sent_id AS "giftSentId", r.viewer_id AS "viewerId" FROM reaction r
+    WHERE r.stream_id = $1 AND r.state = 'QUEUED' ORDER BY ${QUEUE_ORDER}`,
+);
+
+/** What waits in a stream, in the order of the queue. */
+export function readWaiting(sql: SqlTransaction, streamId: bigint): Promise<WaitingReaction[]> {
+  return rows<WaitingReaction>(sql, WAITING, [streamId]);
+}
+
+/** Whether a stream is live, and the account that each of its gifts locks. */
+export async function readWaitingStream(
+  sql: SqlTransaction,
+  streamId: bigint,
+): Promise<{ isLive: boolean; giftsAccountId: bigint } | undefined> {
+  const [stream] = await rows<{ isLive: boolean; giftsAccountId: bigint }>(
     sql,
-    `/* reactions.waiting */ SELECT r.id, r.gift_sent_id AS "giftSentId" FROM reaction r
-      WHERE r.stream_id = $1 AND r.state = 'QUEUED' ORDER BY ${QUEUE_ORDER}`,
+    `/* reactions.stream */ SELECT status = 'LIVE' AS "isLive", gifts_account_id AS "giftsAccountId" FROM stream WHERE id = $1`,
     [streamId],
   );
+  return stream;
+}
+
+/** Those reactions of these gifts that wait, whose streams' logs the caller has locked. */
+export async function findWaitingOf(sql: SqlTransaction, giftSentIds: readonly bigint[]): Promise<bigint[]> {
+  const found = await rows<{ id: bigint }>(
+    sql,
+    `/* reactions.waitingOf */ SELECT id FROM reaction WHERE gift_sent_id = ANY($1) AND state = 'QUEUED'`,
+    [giftSentIds],
+  );
+  return found.map(({ id }) => id);
 }
 
 const FINISH = statement(

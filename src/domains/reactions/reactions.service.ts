@@ -7,11 +7,14 @@ import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
 import { hashInput } from '../../kernel/idempotency.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
-import { lockLog } from '../../live/live-log.ts';
+import { appendEvents, lockLog } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { ensureCreator } from '../creators/creators.api.ts';
+import { lockForReversal } from '../gifts/gifts.api.ts';
+import type { StreamEnding } from '../streams/streams.api.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
+import type { Wallets } from '../wallet/wallet.api.ts';
 import { AutoPerform } from './auto-perform.ts';
 import { performReactions, requireOwn, requireState } from './perform.ts';
 import {
@@ -24,6 +27,7 @@ import {
   setAutoPerform,
 } from './reactions.repo.ts';
 import { ReactionRules } from './rules.ts';
+import { createEnding, skipReactions } from './skip.ts';
 
 /** Queues that one statement reads. */
 const QUEUES_PER_READ_MAX = 100;
@@ -35,6 +39,8 @@ export type ReactionsOptions = { clockIntervalMs?: number };
 /** Reactions: what creators do for gifts, what waits in their streams, and how it is performed or paid back. */
 export class Reactions {
   readonly rules: ReactionRules;
+  /** What becomes of reactions when their stream ends. */
+  readonly ending: StreamEnding;
   /** A reaction by id, waiting or not; null when there is none. */
   readonly find: (id: bigint) => Promise<ReactionRow | null>;
   readonly #queues: DataLoader<{ streamId: bigint; limit: number }, ReactionRow[]>;
@@ -42,11 +48,12 @@ export class Reactions {
   readonly #clock: AutoPerform;
 
   constructor(
-    private readonly deps: { db: Database; live: Live; log: Logger },
+    private readonly deps: { db: Database; live: Live; wallets: Wallets; log: Logger },
     options: ReactionsOptions = {},
   ) {
     const { pool } = deps.db;
     this.rules = new ReactionRules(deps);
+    this.ending = createEnding(deps.wallets);
     this.#clock = new AutoPerform(deps, options.clockIntervalMs);
     this.find = createLookUp(
       (ids) => findReactions(pool, ids),
@@ -123,6 +130,26 @@ export class Reactions {
     });
     if (!replayed) live.announce(events);
     return { reactionId: BigInt(result.reactionId), replayed };
+  }
+
+  /**
+   * Skips a reaction that waits, and pays its gift back to who sent it. Skipping it again changes nothing.
+   * @throws {NotFoundError} no such reaction
+   * @throws {ForbiddenError} it is in somebody else's stream
+   * @throws {ReactionStateError} it is performed
+   */
+  async skip(actor: Actor, reactionId: bigint): Promise<{ replayed: boolean }> {
+    const { db, live, wallets } = this.deps;
+    const { events, paid } = await db.inTransaction(async (sql) => {
+      const { giftSentId } = await requireOwn(sql, actor, reactionId, 'skip');
+      const gifts = await lockForReversal(sql, wallets, [giftSentId]);
+      const skipped = await skipReactions(sql, wallets, [reactionId], gifts);
+      if (skipped.drafts.length === 0) await requireState(sql, reactionId, 'SKIPPED');
+      return { events: await appendEvents(sql, skipped.drafts), paid: skipped.wallets };
+    });
+    live.announce(events);
+    wallets.announce(paid);
+    return { replayed: events.length === 0 };
   }
 
   /**

@@ -82,6 +82,11 @@ export function perform(creator: Actor, reactionId: string): Promise<Moved> {
   return mutate(creator.api, 'performReaction', { reactionId });
 }
 
+/** Skips a reaction. */
+export function skip(creator: Actor, reactionId: string): Promise<Moved> {
+  return mutate(creator.api, 'skipReaction', { reactionId });
+}
+
 /** Performs what is next. */
 export function performNext(creator: Actor, streamId: string, idempotencyKey: string = randomUUID()): Promise<Moved> {
   return mutate(creator.api, 'performNextReaction', { streamId, idempotencyKey });
