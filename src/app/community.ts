@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Battles, type BattlesOptions } from '../domains/battles/battles.service.ts';
 import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -20,10 +21,10 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { goals?: GoalsOptions };
+export type CommunityOverrides = { goals?: GoalsOptions; battles?: BattlesOptions };
 
 /** The services of these domains. */
-export type CommunityServices = { goals: Goals };
+export type CommunityServices = { goals: Goals; battles: Battles };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
@@ -31,9 +32,10 @@ export function createCommunity(
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
   const goals = new Goals(deps, overrides.goals);
-  deps.endings.push(goals.ending);
-  const services: CommunityServices = { goals };
-  const running: { start: () => void; close: () => Promise<void> }[] = [goals];
+  const battles = new Battles(deps, overrides.battles);
+  deps.endings.push(goals.ending, battles.ending);
+  const services: CommunityServices = { goals, battles };
+  const running: { start: () => void; close: () => Promise<void> }[] = [goals, battles];
   return {
     services,
     start: () => {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
 import type { Addresses } from '../domains/accounts/addresses.service.ts';
+import type { Battles } from '../domains/battles/battles.service.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
@@ -26,6 +27,7 @@ export type Services = {
   streams: Streams;
   gifts: Gifts;
   goals: Goals;
+  battles: Battles;
   catalog: Catalog;
   trends: Trends;
   fulfilment: Fulfilment;

@@ -1,5 +1,8 @@
 import type { GraphQLSchema } from 'graphql';
 import '../domains/accounts/addresses.schema.ts';
+import '../domains/battles/battles.events.schema.ts';
+import '../domains/battles/battles.mutations.schema.ts';
+import '../domains/battles/battles.schema.ts';
 import '../domains/catalog/catalog.queries.schema.ts';
 import '../domains/catalog/catalog.schema.ts';
 import '../domains/catalog/merchants.schema.ts';

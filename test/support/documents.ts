@@ -17,6 +17,11 @@ const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
 const LEVEL = 'level coins progress target expiresAt firstSeq';
 
+const SIDES = 'sides { streamId creator { handle } score }';
+/** All fields of a battle. */
+export const BATTLE_FIELDS = `id state ${SIDES} durationSeconds inviteExpiresAt startedAt endsAt endedAt factor
+  multipliers { factor startsAt } extended outcome winner { streamId score }`;
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -36,6 +41,11 @@ export const LIVE_EVENT_FIELDS = `
   ... on LevelStarted { ${LEVEL} }
   ... on LevelRaised { ${LEVEL} }
   ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
+  ... on BattleStarted { battleId ${SIDES} durationSeconds endsAt multipliers { factor startsAt } }
+  ... on BattleScored { battleId ${SIDES} factor }
+  ... on BattleMultiplied { battleId ${SIDES} factor endsAt }
+  ... on BattleExtended { battleId ${SIDES} factor endsAt }
+  ... on BattleEnded { battleId ${SIDES} outcome winner { streamId score } }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -100,6 +110,9 @@ const SUCCESS_FIELDS = {
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
   startGoal: `goal { ${GOAL_FIELDS} } replayed`,
   endGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  inviteToBattle: `battle { ${BATTLE_FIELDS} } replayed`,
+  acceptBattle: `battle { ${BATTLE_FIELDS} } replayed`,
+  declineBattle: `battle { ${BATTLE_FIELDS} } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -145,6 +158,9 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  inviteToBattle: '... on BattleStateError { state }',
+  acceptBattle: '... on BattleStateError { state }',
+  declineBattle: '... on BattleStateError { state }',
   startGoal: '... on GoalStateError { state }',
   endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',

@@ -53,7 +53,7 @@ export const QUIET = {
       shopIntervalMs: HOUR_MS,
       dustIntervalMs: HOUR_MS,
     },
-    community: { goals: { sweepIntervalMs: HOUR_MS } },
+    community: { goals: { sweepIntervalMs: HOUR_MS }, battles: { sweepIntervalMs: HOUR_MS } },
   },
 };
 
