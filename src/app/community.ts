@@ -1,7 +1,13 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { Battles, type BattlesOptions } from '../domains/battles/battles.service.ts';
+import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
 import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
+import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
+import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
+import { Payouts } from '../domains/payouts/payouts.service.ts';
+import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
+import { Reports, type ReportsOptions } from '../domains/reports/reports.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -21,21 +27,44 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { goals?: GoalsOptions; battles?: BattlesOptions };
+export type CommunityOverrides = {
+  battles?: BattlesOptions;
+  boxes?: BoxesOptions;
+  reactions?: ReactionsOptions;
+  goals?: GoalsOptions;
+  payouts?: PayoutsOptions;
+  moderation?: ModerationOptions;
+  reports?: ReportsOptions;
+};
 
 /** The services of these domains. */
-export type CommunityServices = { goals: Goals; battles: Battles };
+export type CommunityServices = {
+  battles: Battles;
+  boxes: Boxes;
+  reactions: Reactions;
+  goals: Goals;
+  payouts: Payouts;
+  moderation: Moderation;
+  reports: Reports;
+};
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
-  const goals = new Goals(deps, overrides.goals);
   const battles = new Battles(deps, overrides.battles);
-  deps.endings.push(goals.ending, battles.ending);
-  const services: CommunityServices = { goals, battles };
-  const running: { start: () => void; close: () => Promise<void> }[] = [goals, battles];
+  const boxes = new Boxes(deps, overrides.boxes);
+  const reactions = new Reactions(deps, overrides.reactions);
+  const goals = new Goals(deps, overrides.goals);
+  const payouts = new Payouts(deps, overrides.payouts);
+  const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  const reports = new Reports(deps, overrides.reports);
+  // In the lock order: battles, boxes, accounts, logs.
+  deps.endings.push(battles.ending, boxes.ending, goals.ending, payouts.ending, moderation.slowModes.ending);
+  deps.watchHooks.push(moderation.bans.watchHook);
+  const services: CommunityServices = { battles, boxes, reactions, goals, payouts, moderation, reports };
+  const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,
     start: () => {
