@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Battles, type BattlesOptions } from '../domains/battles/battles.service.ts';
 import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
 import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
@@ -27,6 +28,7 @@ export type CommunityDeps = {
 
 /** Limits, windows and providers of these domains that tests replace. */
 export type CommunityOverrides = {
+  battles?: BattlesOptions;
   boxes?: BoxesOptions;
   reactions?: ReactionsOptions;
   goals?: GoalsOptions;
@@ -37,6 +39,7 @@ export type CommunityOverrides = {
 
 /** The services of these domains. */
 export type CommunityServices = {
+  battles: Battles;
   boxes: Boxes;
   reactions: Reactions;
   goals: Goals;
@@ -50,6 +53,7 @@ export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const battles = new Battles(deps, overrides.battles);
   const boxes = new Boxes(deps, overrides.boxes);
   const reactions = new Reactions(deps, overrides.reactions);
   const goals = new Goals(deps, overrides.goals);
@@ -57,10 +61,16 @@ export function createCommunity(
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
   const reports = new Reports(deps, overrides.reports);
   // In the lock order: battles, boxes, accounts, logs.
-  // Reactions take diamonds back before payouts count them.
-  deps.endings.push(boxes.ending, goals.ending, reactions.ending, payouts.ending, moderation.slowModes.ending);
+  deps.endings.push(
+    battles.ending,
+    boxes.ending,
+    reactions.ending,
+    goals.ending,
+    payouts.ending,
+    moderation.slowModes.ending,
+  );
   deps.watchHooks.push(moderation.bans.watchHook);
-  const services: CommunityServices = { boxes, reactions, goals, payouts, moderation, reports };
+  const services: CommunityServices = { battles, boxes, reactions, goals, payouts, moderation, reports };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,

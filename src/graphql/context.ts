@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Accounts, Actor } from '../domains/accounts/accounts.api.ts';
 import type { Addresses } from '../domains/accounts/addresses.service.ts';
+import type { Battles } from '../domains/battles/battles.service.ts';
 import type { Boxes } from '../domains/boxes/boxes.service.ts';
 import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
@@ -33,6 +34,7 @@ export type Services = {
   gifts: Gifts;
   moderation: Moderation;
   goals: Goals;
+  battles: Battles;
   catalog: Catalog;
   trends: Trends;
   fulfilment: Fulfilment;

@@ -1,5 +1,8 @@
 import type { GraphQLSchema } from 'graphql';
 import '../domains/accounts/addresses.schema.ts';
+import '../domains/battles/battles.events.schema.ts';
+import '../domains/battles/battles.mutations.schema.ts';
+import '../domains/battles/battles.schema.ts';
 import '../domains/accounts/ages.schema.ts';
 import '../domains/accounts/region-rules.schema.ts';
 import '../domains/boxes/boxes.mutations.schema.ts';

@@ -25,7 +25,10 @@ const HOUR_MS = 3_600_000;
 /** Levels of 20, 30 and 50 coins that nothing but the test lets expire. */
 const RULES = { steps: [20, 30, 50], windowMs: HOUR_MS, levelMs: HOUR_MS, cooldownMs: HOUR_MS, sweepIntervalMs: 20 };
 const options = (goals: Partial<typeof RULES> = {}) => ({
-  overrides: { ...QUIET.overrides, community: { goals: { ...RULES, ...goals } } },
+  overrides: {
+    ...QUIET.overrides,
+    community: { ...QUIET.overrides.community, goals: { ...RULES, ...goals } },
+  },
 });
 const test = testOn(options()).extend('live', async ({ live, server }) => {
   await counting({ api: server.http() }, live.streamId);

@@ -21,6 +21,11 @@ const LEVEL = 'level coins progress target expiresAt firstSeq';
 export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
   fundedAt opensAt closesAt closedAt returnedCoins`;
 
+const SIDES = 'sides { streamId creator { handle } score }';
+/** All fields of a battle. */
+export const BATTLE_FIELDS = `id state ${SIDES} durationSeconds inviteExpiresAt startedAt endsAt endedAt factor
+  multipliers { factor startsAt } extended outcome winner { streamId score }`;
+
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
   __typename seq type occurredAt
@@ -44,6 +49,11 @@ export const LIVE_EVENT_FIELDS = `
   ... on LevelStarted { ${LEVEL} }
   ... on LevelRaised { ${LEVEL} }
   ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
+  ... on BattleStarted { battleId ${SIDES} durationSeconds endsAt multipliers { factor startsAt } }
+  ... on BattleScored { battleId ${SIDES} factor }
+  ... on BattleMultiplied { battleId ${SIDES} factor endsAt }
+  ... on BattleExtended { battleId ${SIDES} factor endsAt }
+  ... on BattleEnded { battleId ${SIDES} outcome winner { streamId score } }
   ... on BoxFunded { box { ${BOX_FIELDS} } }
   ... on BoxOpened { boxId }
   ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
@@ -145,6 +155,9 @@ const SUCCESS_FIELDS = {
   setAutoPerform: 'creator { id autoPerforms } replayed',
   startGoal: `goal { ${GOAL_FIELDS} } replayed`,
   endGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  inviteToBattle: `battle { ${BATTLE_FIELDS} } replayed`,
+  acceptBattle: `battle { ${BATTLE_FIELDS} } replayed`,
+  declineBattle: `battle { ${BATTLE_FIELDS} } replayed`,
   fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
   claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
@@ -195,6 +208,9 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  inviteToBattle: '... on BattleStateError { state }',
+  acceptBattle: '... on BattleStateError { state }',
+  declineBattle: '... on BattleStateError { state }',
   startGoal: '... on GoalStateError { state }',
   endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',

@@ -50,6 +50,7 @@ export const QUIET = {
     community: {
       reactions: { clockIntervalMs: HOUR_MS },
       goals: { sweepIntervalMs: HOUR_MS },
+      battles: { sweepIntervalMs: HOUR_MS },
       boxes: { sweepIntervalMs: HOUR_MS },
       reports: { sweepIntervalMs: HOUR_MS },
       payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS },
