@@ -54,6 +54,11 @@ export class Bans {
       });
   }
 
+  /** Viewers who have anything open on this server. */
+  get present(): number {
+    return this.#open.size;
+  }
+
   /** Starts to look for bans. */
   start(): void {
     void this.#check();
