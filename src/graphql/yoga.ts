@@ -71,16 +71,19 @@ export function createGraphQLServer(options: {
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
+          const { res, actor } = args.contextValue as HttpContext & Context;
           setSubscribeFn(async (subscription) => {
             const refusal = await limits.admit(subscription.contextValue as Context, subscription);
-            return refusal ? refusalResult(refusal) : fanOut.subscribe(subscription);
+            if (refusal) return refusalResult(refusal);
+            const results = await fanOut.subscribe(subscription);
+            if ('return' in results) atClose(res, () => void results.return?.());
+            return results;
           });
-          const { res, actor } = args.contextValue as HttpContext & Context;
           eventStreams.add(res);
           if (!actor) return;
           const end = () => res.destroy();
-          res.once('close', atExpiry(actor.expiresAt, end));
-          res.once('close', services.moderation.bans.connected(actor.id, end));
+          atClose(res, atExpiry(actor.expiresAt, end));
+          atClose(res, services.moderation.bans.connected(actor.id, end));
         },
       },
     ],
@@ -98,4 +101,10 @@ export function createGraphQLServer(options: {
     },
   });
   return { yoga, isEventStream: (res) => eventStreams.has(res) };
+}
+
+/** Calls back once when a response is closed, at once if it is already: it may be while a subscription is still being opened. */
+function atClose(res: ServerResponse, callback: () => void): void {
+  if (res.destroyed) callback();
+  else res.once('close', callback);
 }
