@@ -18,8 +18,6 @@ export const MONEY_FIELDS: ReadonlySet<string> = new Set([
   'approveRefund',
   'refundOrder',
   'resolveDispute',
-  'verifyVoucher',
-  'cancelVerification',
   'skipReaction',
   'fundTreasureBox',
   'claimTreasureBox',
