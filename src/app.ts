@@ -41,6 +41,7 @@ import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { createOperations } from './graphql/operations.ts';
+import { RateLimits } from './graphql/rate-limit.ts';
 import { useResponseCache } from './graphql/response-cache.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { createGraphQLSockets } from './graphql/websocket.ts';
@@ -49,6 +50,7 @@ import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
+import type { PointCounters } from './live/points.ts';
 import { createHttpServer, type Page, type Webhook } from './server.ts';
 
 /** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
@@ -96,7 +98,7 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const { live, services, webhooks, pages, start, endCalls, close } = await createDomains(config, deps);
+  const { live, services, webhooks, pages, counters, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
@@ -105,6 +107,7 @@ export async function createApp(
   const mask = (error: unknown) =>
     maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
   const operations = createOperations({ schema, maskError: mask });
+  const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
   const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
@@ -112,12 +115,13 @@ export async function createApp(
     mask,
     services,
     fanOut,
+    limits,
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
     isAllowedOrigin,
     graphiql,
   });
-  const sockets = createGraphQLSockets({ schema, operations, fanOut, services, log });
+  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
   const server = createHttpServer({
     yoga,
     isEventStream,
@@ -161,6 +165,8 @@ type Domains = {
   services: Services;
   webhooks: ReadonlyMap<string, Webhook>;
   pages: ReadonlyMap<string, Page>;
+  /** What the rate limits count with. */
+  counters: PointCounters | undefined;
   /** Starts what is done again and again. */
   start: () => void;
   /** Ends calls to the payment provider: what they leave open is finished after the next start. */
@@ -176,6 +182,7 @@ async function createDomains(
   const { log, overrides = {} } = deps;
   const db = connectDatabase(deps.databaseUrl, log);
   const bus = await createBus(config.redisUrl, db, log);
+  const counters = await createCounters(config, { db, bus, log });
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
   const tokens = createTokens(await tokenKeys(config), log);
@@ -218,6 +225,7 @@ async function createDomains(
   return {
     live,
     services,
+    counters,
     webhooks: new Map([
       ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)] as const] : []),
       [
@@ -242,6 +250,7 @@ async function createDomains(
       await Promise.all([orders.close(), fulfilment.close(), community.close()]);
       await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
       await Promise.all([trends.close(), updates.close(), wallets.close()]);
+      counters?.close();
       await live.close();
       await db.close();
     },
@@ -267,6 +276,23 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
     return await createRedisBus(redisUrl, await readDeployment(db.pool), log);
   } catch (error) {
     await db.close();
+    throw error;
+  }
+}
+
+/** What counts for the rate limits; nothing is loaded or connected where there is no limit. */
+async function createCounters(
+  { redisUrl, rateLimits }: Config,
+  { db, bus, log }: { db: Database; bus: Bus; log: Logger },
+): Promise<PointCounters | undefined> {
+  const { viewer, money, ip } = rateLimits;
+  if (viewer + money + ip === 0) return undefined;
+  if (!redisUrl) return (await import('./live/points.ts')).createLocalCounters();
+  try {
+    const { createRedisCounters } = await import('./live/redis-points.ts');
+    return await createRedisCounters(redisUrl, await readDeployment(db.pool), log);
+  } catch (error) {
+    await Promise.all([bus.close(), db.close()]);
     throw error;
   }
 }

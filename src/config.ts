@@ -14,6 +14,15 @@ export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } |
 /** The account at Stripe that charges, and the secret that it signs webhooks with. */
 export type StripeConfig = { secretKey: string; webhookSecret: string };
 
+/** Points per minute: of each viewer, of each viewer for what moves money, of each IP address. */
+export type RateLimitsConfig = {
+  viewer: number;
+  money: number;
+  ip: number;
+  /** Whether this machine's own addresses are limited, too. */
+  loopback: boolean;
+};
+
 /** Everything that the environment decides. */
 export type Config = {
   /** 0 stands for any free port. */
@@ -34,6 +43,10 @@ export type Config = {
   stripe: StripeConfig | undefined;
   /** Whether simulated viewers keep the demo streams alive. */
   simulate: boolean;
+  /** Points (executed root fields) per minute; 0 is no limit. */
+  rateLimits: RateLimitsConfig;
+  /** Proxies in front of this server, whose X-Forwarded-For is believed. */
+  trustProxy: number;
   /** How subscriptions are delivered. */
   fanOut: { shared: boolean; windowMs: number };
   logLevel: LogLevel;
@@ -60,6 +73,11 @@ const DEMO_OPERATOR = 'demo:operator';
 const FLUSH_WINDOW_MS_DEFAULT = 20;
 /** A viewer sees an event later by the window at the most. */
 const FLUSH_WINDOW_MS_MAX = 1_000;
+
+/** A lively person taps ten times a second for a while; an address may be that of many people. */
+const RATE_LIMIT_DEFAULTS = { RATE_LIMIT_VIEWER: 1_200, RATE_LIMIT_MONEY: 600, RATE_LIMIT_IP: 12_000 } as const;
+const RATE_LIMIT_MAX = 10_000_000;
+const TRUST_PROXY_MAX = 10;
 
 /** Reads single variables; collects what is wrong with them. */
 type Reader = { get(name: string): string | undefined; problem(line: string): void };
@@ -88,6 +106,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     voucherSecret: readSecret(reader, 'VOUCHER_SECRET'),
     stripe: readStripe(reader),
     simulate: readSwitch(reader, 'SIMULATE') ?? demo,
+    rateLimits: {
+      viewer: readRateLimit(reader, 'RATE_LIMIT_VIEWER'),
+      money: readRateLimit(reader, 'RATE_LIMIT_MONEY'),
+      ip: readRateLimit(reader, 'RATE_LIMIT_IP'),
+      loopback: reader.get('RATE_LIMIT_IP') !== undefined,
+    },
+    trustProxy: readTrustProxy(reader),
     fanOut: {
       shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
       windowMs: readFlushWindow(reader),
@@ -197,6 +222,23 @@ function readSwitch(reader: Reader, name: string): boolean | undefined {
   if (text === undefined) return undefined;
   if (text !== 'on' && text !== 'off') reader.problem(`${name} is ${shown(text)}: set it to on or off`);
   return text === 'on';
+}
+
+function readRateLimit(reader: Reader, name: keyof typeof RATE_LIMIT_DEFAULTS): number {
+  const text = reader.get(name) ?? String(RATE_LIMIT_DEFAULTS[name]);
+  if (text === 'off') return 0;
+  const limit = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
+  if (limit <= RATE_LIMIT_MAX) return limit;
+  reader.problem(`${name} is ${shown(text)}: set it to points per minute, up to ${RATE_LIMIT_MAX}, or to off`);
+  return RATE_LIMIT_DEFAULTS[name];
+}
+
+function readTrustProxy(reader: Reader): number {
+  const text = reader.get('TRUST_PROXY') ?? '0';
+  const hops = /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
+  if (hops <= TRUST_PROXY_MAX) return hops;
+  reader.problem(`TRUST_PROXY is ${shown(text)}: set it to how many proxies are in front, 0 to ${TRUST_PROXY_MAX}`);
+  return 0;
 }
 
 function readFlushWindow(reader: Reader): number {

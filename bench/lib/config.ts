@@ -6,7 +6,7 @@ export const TOKEN_SECRET = 'the benchmarks sign their tokens themselves';
 /** Longer than any benchmark. */
 const TOKEN_LIFE = '6h';
 
-/** The config of a Hadiya under test: any free port of this machine, tokens of ours, everything else as it comes. */
+/** The config of a Hadiya under test: any free port of this machine, tokens of ours, no limits, everything else as it comes. */
 export function benchConfig(options: { databaseUrl: string; redisUrl?: string | undefined }): Config {
   return loadConfig({
     PORT: '0',
@@ -15,6 +15,8 @@ export function benchConfig(options: { databaseUrl: string; redisUrl?: string | 
     REDIS_URL: options.redisUrl,
     JWT_SECRET: TOKEN_SECRET,
     LOG_LEVEL: 'error',
+    RATE_LIMIT_VIEWER: 'off',
+    RATE_LIMIT_MONEY: 'off',
   });
 }
 

@@ -9,6 +9,7 @@ import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import { ForbiddenError, InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
+import GatePlugin from './gate.ts';
 import PublicFieldsPlugin from './public-fields.ts';
 import { rules } from './rules.ts';
 
@@ -33,7 +34,7 @@ export const builder = new SchemaBuilder<{
   Connection: { totalCount: number | (() => number | Promise<number>) };
 }>({
   // Order matters: errors are caught around the plugins that come after it.
-  plugins: [ErrorsPlugin, RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ValidationPlugin, PublicFieldsPlugin],
+  plugins: [ErrorsPlugin, GatePlugin, RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ValidationPlugin, PublicFieldsPlugin],
   defaultFieldNullability: false,
   errors: {
     directResult: true,

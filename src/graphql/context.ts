@@ -19,7 +19,7 @@ import type { Reports } from '../domains/reports/reports.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
-import { NotSignedInError, type TokenProblem } from '../kernel/errors.ts';
+import { NotSignedInError, type RateLimitedError, type TokenProblem, type UnavailableError } from '../kernel/errors.ts';
 
 /** The use cases that resolvers may call. Built once, by the composition root. */
 export type Services = {
@@ -53,6 +53,10 @@ export type Context = {
   actor: Actor | undefined;
   /** Why there is no actor. */
   tokenProblem: TokenProblem | undefined;
+  /** The network that the request came from, if that is counted. */
+  network?: string | undefined;
+  /** Why no mutation of this operation is done: the rate limits. */
+  refusal?: RateLimitedError | UnavailableError | undefined;
   /** Where a read notes what it shows (`topics`), if its answer may be kept until that changes. */
   shown?: Set<string>;
   /** Ends the connection that the request came by, so that the client reconnects: 1013 on a WebSocket, an end over HTTP. */

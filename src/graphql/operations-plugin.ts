@@ -1,10 +1,16 @@
-import { type DocumentNode, type ExecutionResult, GraphQLError } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { isPromise } from './execution/execute-plan.ts';
+import type { Context } from './context.ts';
+import { isPromise, type MaybePromise } from './execution/execute-plan.ts';
 import type { Operations } from './operations.ts';
+import { type RateLimits, refusalResult } from './rate-limit.ts';
 
-/** Makes Yoga parse, validate and execute with the operations that the WebSocket uses too. */
-export function useOperations(operations: Operations): Plugin {
+/** Makes Yoga parse, validate and execute with the operations that the WebSocket uses too, within the rate limits. */
+export function useOperations(operations: Operations, limits: RateLimits): Plugin {
+  const execute = (args: ExecutionArgs): MaybePromise<ExecutionResult> => {
+    const result = operations.execute(args);
+    return isPromise(result) ? result.then(refused) : refused(result);
+  };
   const errorsOf = new WeakMap<DocumentNode, readonly GraphQLError[]>();
   return {
     onParse({ setParseFn }) {
@@ -20,9 +26,17 @@ export function useOperations(operations: Operations): Plugin {
       if (errors) setResult(errors.map((error) => withHttp(error)));
     },
     onExecute({ setExecuteFn }) {
-      setExecuteFn((args) => {
-        const result = operations.execute(args);
-        return isPromise(result) ? result.then(refused) : refused(result);
+      setExecuteFn((args: ExecutionArgs) => {
+        const context = args.contextValue as Context;
+        const admission = limits.admit(context, args);
+        if (!admission) return execute(args);
+        return admission.then((refusal) => {
+          if (refusal && getOperationAST(args.document, args.operationName)?.operation !== 'mutation') {
+            return refusalResult(refusal);
+          }
+          context.refusal = refusal; // mutations say it in their unions
+          return execute(args);
+        });
       });
     },
   };

@@ -14,8 +14,8 @@ const CLOSE_WAIT_MS_MAX = 2_000;
 /** Clients of graphql-ws answer it by connecting again. */
 const CLOSE_SERVICE_RESTART = 1012;
 
-/** What graphql-ws keeps for us beside its own state of a socket. Nothing of the request: it would outweigh all the rest. */
-export type SocketExtra = { socket: WebSocket; writer: SocketWriter };
+/** What graphql-ws keeps for us beside its own state of a socket. Nothing else of the request: it would outweigh all the rest. */
+export type SocketExtra = { socket: WebSocket; writer: SocketWriter; network: string | undefined };
 
 /** Open sockets, and how to open one. */
 export type SocketTransport = {
@@ -25,8 +25,15 @@ export type SocketTransport = {
   close: () => Promise<void>;
 };
 
-/** Carries graphql-ws's messages over `ws`: one timer pings all sockets, and what is sent in one turn is one write. */
-export function createSocketTransport<Extra extends SocketExtra>(server: Server<Extra>, log: Logger): SocketTransport {
+/**
+ * Carries graphql-ws's messages over `ws`: one timer pings all sockets, and what is sent in one turn is one write.
+ * @param networkOf what a client's address is counted as, if it is
+ */
+export function createSocketTransport<Extra extends SocketExtra>(
+  server: Server<Extra>,
+  log: Logger,
+  networkOf: (request: IncomingMessage) => string | undefined,
+): SocketTransport {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MESSAGE_SIZE_MAX,
@@ -45,7 +52,7 @@ export function createSocketTransport<Extra extends SocketExtra>(server: Server<
   }, PING_INTERVAL_MS);
   pings.unref();
 
-  const open = (socket: WebSocket, raw: Duplex) => {
+  const open = (socket: WebSocket, raw: Duplex, network: string | undefined) => {
     // ws itself closes a socket that failed with the right code; without a listener the error would end the process.
     socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
     socket.on('pong', () => unanswered.delete(socket));
@@ -64,7 +71,7 @@ export function createSocketTransport<Extra extends SocketExtra>(server: Server<
           });
         },
       },
-      { socket, writer } as Extra,
+      { socket, writer, network } as Extra,
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((error: unknown) => {
@@ -74,7 +81,10 @@ export function createSocketTransport<Extra extends SocketExtra>(server: Server<
     });
   };
   return {
-    upgrade: (request, raw, head) => sockets.handleUpgrade(request, raw, head, (socket) => open(socket, raw)),
+    upgrade: (request, raw, head) => {
+      const network = networkOf(request);
+      sockets.handleUpgrade(request, raw, head, (socket) => open(socket, raw, network));
+    },
     close: async () => {
       clearInterval(pings);
       for (const client of sockets.clients) client.close(CLOSE_SERVICE_RESTART, 'Service restart');

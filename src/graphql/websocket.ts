@@ -1,12 +1,14 @@
 import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
 import { makeServer, type ServerOptions, type Context as SocketState } from 'graphql-ws';
 import type { Logger } from 'pino';
+import type { Actor } from '../domains/accounts/accounts.api.ts';
 import { connectionToken } from './bearer-token.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
+import { type RateLimits, refusalError } from './rate-limit.ts';
 import { createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
 /** Operations open at once on one socket; one more is answered with an error. */
@@ -18,14 +20,26 @@ const CLOSE_TRY_AGAIN_LATER = 1013;
 const CLOSE_FORBIDDEN = 4403;
 
 /** What we keep beside graphql-ws's own state of a socket. */
-type Extra = SocketExtra & { operationContext?: Context; expiry?: { at: Date; cancel: () => void } };
+type Extra = SocketExtra & {
+  operationContext?: Context;
+  expiry?: { at: Date; cancel: () => void };
+  /** Who is signed in over it, and what is to be called when it is closed. */
+  present?: Map<bigint, () => void>;
+};
 type Socket = SocketState<Record<string, unknown> | undefined, Extra>;
 
-type Deps = { schema: GraphQLSchema; operations: Operations; fanOut: FanOut; services: Services; log: Logger };
+type Deps = {
+  schema: GraphQLSchema;
+  operations: Operations;
+  fanOut: FanOut;
+  limits: RateLimits;
+  services: Services;
+  log: Logger;
+};
 
 /** Serves graphql-transport-ws. graphql-ws keeps the protocol; the fan-out writes what subscriptions share. */
 export function createGraphQLSockets(deps: Deps): SocketTransport {
-  const { fanOut, services, log } = deps;
+  const { fanOut, limits, services, log } = deps;
   const options: ServerOptions<Record<string, unknown> | undefined, Extra> = {
     connectionInitWaitTimeout: INIT_WAIT_MS_MAX,
     execute: ({ rootValue, contextValue, variableValues }) =>
@@ -46,9 +60,12 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
       }
     },
     onSubscribe: (state, id, payload) => prepare(deps, state, id, payload),
-    onClose: (state) => state.extra.expiry?.cancel(),
+    onClose: ({ extra }) => {
+      extra.expiry?.cancel();
+      for (const leave of extra.present?.values() ?? []) leave();
+    },
   };
-  return createSocketTransport(makeServer(options), log);
+  return createSocketTransport(makeServer(options), log, (request) => limits.networkOf(request));
 }
 
 /** What a `subscribe` message carries. */
@@ -66,11 +83,12 @@ type Operation = { prepared: PreparedOperation; operationId: string; extra: Extr
 async function openContext(state: Socket, services: Services, log: Logger): Promise<Context> {
   const { socket } = state.extra;
   const authentication = await services.accounts.authenticate(connectionToken(state.connectionParams));
-  if (authentication.actor) closeAtExpiry(state.extra, authentication.actor.expiresAt);
+  if (authentication.actor) notePresent(state.extra, authentication.actor, services);
   return {
     services,
     log,
     ...authentication,
+    network: state.extra.network,
     endConnection: (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason),
   };
 }
@@ -84,8 +102,21 @@ async function operationContext({ extra }: Socket, { extensions }: SubscribePayl
   const token = connectionToken(extensions?.headers);
   if (token === undefined) return { ...context };
   const authentication = await context.services.accounts.authenticate(token);
-  if (authentication.actor) closeAtExpiry(extra, authentication.actor.expiresAt);
+  if (authentication.actor) notePresent(extra, authentication.actor, context.services);
   return { ...context, ...authentication };
+}
+
+/** Sees to it that the socket ends with a viewer's token, and with a ban from the whole platform. */
+function notePresent(extra: Extra, { id, expiresAt }: Actor, { moderation }: Services): void {
+  const { socket } = extra;
+  if (socket.readyState === socket.CLOSED) return;
+  closeAtExpiry(extra, expiresAt);
+  extra.present ??= new Map();
+  if (extra.present.has(id)) return;
+  extra.present.set(
+    id,
+    moderation.bans.connected(id, (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason)),
+  );
 }
 
 /** Closes the socket when the first of its tokens expires. */
@@ -100,7 +131,7 @@ function closeAtExpiry(extra: Extra, at: Date): void {
  * close the socket and every other subscription on it (4500).
  */
 async function prepare(
-  { schema, operations, log }: Deps,
+  { schema, operations, limits, log }: Deps,
   state: Socket,
   operationId: string,
   payload: SubscribePayload,
@@ -115,12 +146,19 @@ async function prepare(
   try {
     const prepared = operations.prepare(payload.query, payload.operationName);
     if (prepared.errors) return prepared.errors;
-    return {
-      schema,
+    const context = await operationContext(state, payload);
+    const asked = {
       document: prepared.document,
       operationName: payload.operationName,
       variableValues: payload.variables,
-      contextValue: await operationContext(state, payload),
+    };
+    const refusal = await limits.admit(context, asked);
+    if (refusal && prepared.kind !== 'mutation') return [refusalError(refusal)];
+    context.refusal = refusal; // mutations say it in their unions
+    return {
+      schema,
+      ...asked,
+      contextValue: context,
       rootValue: { prepared, operationId, extra: state.extra } satisfies Operation,
     };
   } catch (error) {

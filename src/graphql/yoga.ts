@@ -9,6 +9,7 @@ import type { FanOut } from './fan-out/fan-out.ts';
 import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
 import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
+import { type RateLimits, refusalResult } from './rate-limit.ts';
 import { useBoundedBody } from './request-body.ts';
 
 /** Bytes of a request body at the most; one more is answered with 413. */
@@ -39,13 +40,14 @@ export function createGraphQLServer(options: {
   mask: (error: unknown) => Error;
   services: Services;
   fanOut: FanOut;
+  limits: RateLimits;
   /** The plugin that keeps answers, see `response-cache.ts`. */
   responseCache: Plugin;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   graphiql: GraphiQLPage | undefined;
 }): GraphQLOverHttp {
-  const { operations, services, fanOut, log, isAllowedOrigin, graphiql } = options;
+  const { operations, services, fanOut, limits, log, isAllowedOrigin, graphiql } = options;
   const eventStreams = new WeakSet<ServerResponse>();
   const yoga = createYoga<HttpContext, Context>({
     schema: options.schema,
@@ -65,18 +67,23 @@ export function createGraphQLServer(options: {
     renderGraphiQL: renderGraphiQLPage,
     plugins: [
       useBoundedBody(BODY_SIZE_MAX),
-      useOperations(operations),
+      useOperations(operations, limits),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
-          setSubscribeFn((subscription) => fanOut.subscribe(subscription));
           const { res, actor } = args.contextValue as HttpContext & Context;
+          setSubscribeFn(async (subscription) => {
+            const refusal = await limits.admit(subscription.contextValue as Context, subscription);
+            if (refusal) return refusalResult(refusal);
+            const results = await fanOut.subscribe(subscription);
+            if ('return' in results) atClose(res, () => void results.return?.());
+            return results;
+          });
           eventStreams.add(res);
-          if (actor)
-            res.once(
-              'close',
-              atExpiry(actor.expiresAt, () => res.destroy()),
-            );
+          if (!actor) return;
+          const end = () => res.destroy();
+          atClose(res, atExpiry(actor.expiresAt, end));
+          atClose(res, services.moderation.bans.connected(actor.id, end));
         },
       },
     ],
@@ -86,6 +93,7 @@ export function createGraphQLServer(options: {
         services,
         log,
         ...(await services.accounts.authenticate(bearerToken(req.headers.authorization))),
+        network: limits.networkOf(req),
         endConnection() {
           res.destroy();
         },
@@ -93,4 +101,10 @@ export function createGraphQLServer(options: {
     },
   });
   return { yoga, isEventStream: (res) => eventStreams.has(res) };
+}
+
+/** Calls back once when a response is closed, at once if it is already: it may be while a subscription is still being opened. */
+function atClose(res: ServerResponse, callback: () => void): void {
+  if (res.destroyed) callback();
+  else res.once('close', callback);
 }

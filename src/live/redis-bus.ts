@@ -1,13 +1,11 @@
 import type { Logger } from 'pino';
-import { createClient } from 'redis';
 import { StartError } from '../kernel/start-error.ts';
 import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
+import { redisClient } from './redis-client.ts';
 
 /** Sharded pub/sub came with Redis 7. */
 const REDIS_MAJOR_MIN = 7;
-const CONNECT_TIMEOUT_MS = 5_000;
-const RECONNECT_DELAY_MS_MAX = 2_000;
 /** Connections that may break under one subscribe command, one after the other. */
 const SEND_ATTEMPTS_MAX = 5;
 
@@ -19,8 +17,8 @@ const SEND_ATTEMPTS_MAX = 5;
  */
 export async function createRedisBus(url: string, deployment: string, log: Logger): Promise<Bus> {
   const state = { started: false };
-  const publisher = client(url, state, { disableOfflineQueue: true });
-  const subscriber = client(url, state, {});
+  const publisher = redisClient(url, state, { disableOfflineQueue: true });
+  const subscriber = redisClient(url, state, {});
   for (const [name, connection] of Object.entries({ publisher, subscriber })) {
     // Without a listener node-redis would end the process. Before the start is over, connect() itself rejects.
     connection.on('error', (error: Error) => {
@@ -72,18 +70,6 @@ async function send(
   });
   if (connection.isReady) await sent;
   else sent.catch(() => undefined); // nobody waits any more
-}
-
-function client(url: string, state: { started: boolean }, options: { disableOfflineQueue?: boolean }) {
-  return createClient({
-    url,
-    ...options,
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectStrategy: (retries, cause) =>
-        state.started ? Math.min(50 * 2 ** retries, RECONNECT_DELAY_MS_MAX) : cause,
-    },
-  });
 }
 
 async function refuseOldServer(info: string): Promise<void> {

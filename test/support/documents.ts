@@ -115,6 +115,10 @@ export const VIEWER_AGE = 'ageConfirmed region giftsAllowedFrom';
 const REGION_RULE = '{ region giftAgeMin giftsAllowed }';
 const RESTRICTION = 'restriction { viewerId creator { id } ban { until } mute { until } }';
 
+/** What tests look at of a report. */
+export const REPORT_FIELDS = `id subject viewer { id } stream { id } seq quote reason note reporter { id } state resolutionNote
+  createdAt resolvedAt`;
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
   closeQuarter: 'report { year quarter giftCoins closed checksum } replayed',
@@ -127,6 +131,13 @@ const SUCCESS_FIELDS = {
   unmuteViewer: `${RESTRICTION} replayed`,
   banViewer: `until ${RESTRICTION}`,
   unbanViewer: `${RESTRICTION} replayed`,
+  addModerator: 'creator { id moderators { id handle } } replayed',
+  removeModerator: 'creator { id moderators { id handle } } replayed',
+  setSlowMode: 'stream { id slowModeSeconds } replayed',
+  blockWords: 'blockedWords',
+  unblockWords: 'blockedWords',
+  reportContent: `report { ${REPORT_FIELDS} } replayed`,
+  resolveReport: `report { ${REPORT_FIELDS} } replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,

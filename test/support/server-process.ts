@@ -56,6 +56,8 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     SIMULATE: 'off',
     SHARED_FAN_OUT: FAN_OUT.shared ? 'on' : 'off',
     LOG_LEVEL,
+    RATE_LIMIT_VIEWER: 'off',
+    RATE_LIMIT_MONEY: 'off',
     ...(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {}),
     ...(url ? { REDIS_URL: url } : {}),
     ...options.env,

@@ -28,6 +28,8 @@ describe('what holds without settings', () => {
       operators: ['demo:operator'],
       voucherSecret: undefined,
       simulate: true,
+      rateLimits: { viewer: 1_200, money: 600, ip: 12_000, loopback: false },
+      trustProxy: 0,
       fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
     });
@@ -35,7 +37,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP TRUST_PROXY'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -63,6 +65,10 @@ describe('settings', () => {
       SIMULATE: 'on',
       SHARED_FAN_OUT: 'off',
       FLUSH_WINDOW_MS: '0',
+      RATE_LIMIT_VIEWER: '100',
+      RATE_LIMIT_MONEY: 'off',
+      RATE_LIMIT_IP: '0',
+      TRUST_PROXY: '2',
       LOG_LEVEL: 'silent',
     });
     expect(config).toEqual({
@@ -76,6 +82,8 @@ describe('settings', () => {
       voucherSecret: SECRET,
       stripe: { secretKey: 'sk_test_51Hadiya', webhookSecret: 'whsec_Hadiya' },
       simulate: true,
+      rateLimits: { viewer: 100, money: 0, ip: 0, loopback: true },
+      trustProxy: 2,
       fanOut: { shared: false, windowMs: 0 },
       logLevel: 'silent',
     });
@@ -128,6 +136,10 @@ describe('wrong settings', () => {
     ['FLUSH_WINDOW_MS', '-1'],
     ['FLUSH_WINDOW_MS', '1001'],
     ['FLUSH_WINDOW_MS', '0.5'],
+    ['RATE_LIMIT_VIEWER', '-1'],
+    ['RATE_LIMIT_MONEY', 'on'],
+    ['RATE_LIMIT_IP', '10000001'],
+    ['TRUST_PROXY', '11'],
     ['PORT', '-1'],
     ['PORT', '65536'],
     ['PORT', '80.5'],

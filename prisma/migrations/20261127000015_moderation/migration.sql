@@ -128,7 +128,8 @@ DECLARE
 BEGIN
   RETURN QUERY
     SELECT p.place::int, s.creator_id, r.banned, r.muted, m.seconds * 1000,
-           greatest(least(m.seconds * 1000, ceil(m.seconds * 1000 - extract(epoch FROM now_at - t.said_at) * 1000)), 0)::int,
+           CASE WHEN t.said_at IS NULL THEN 0
+             ELSE greatest(least(m.seconds * 1000, ceil(m.seconds * 1000 - extract(epoch FROM now_at - t.said_at) * 1000)), 0)::int END,
            s.owner_id = p.viewer_id OR d.viewer_id IS NOT NULL, l.version, platform
       FROM unnest(p_stream, p_viewer) WITH ORDINALITY p(stream_id, viewer_id, place)
       JOIN LATERAL (

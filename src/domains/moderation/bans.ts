@@ -33,6 +33,7 @@ export class Bans {
   #newsWhileReading: Set<bigint> | undefined;
   readonly #lookUp: DataLoader<Place, SqlEnd>;
   readonly #subscription: Promise<(() => Promise<void>) | undefined>;
+  #first: Promise<void> | undefined;
   #checking: Periodic | undefined;
 
   constructor(
@@ -54,14 +55,20 @@ export class Bans {
       });
   }
 
+  /** Viewers who have anything open on this server. */
+  get present(): number {
+    return this.#open.size;
+  }
+
   /** Starts to look for bans. */
   start(): void {
-    void this.#check();
+    this.#first = this.#check();
     this.#checking = every(this.intervalMs, () => this.#check());
   }
 
   async close(): Promise<void> {
     await this.#checking?.stop();
+    await this.#first;
     await (await this.#subscription)?.();
   }
 

@@ -12,15 +12,7 @@ import { Bans } from './bans.ts';
 import { BlockedWords } from './blocked-words.ts';
 import { deleteModerator, insertModerator, type ModeratorRow, readModerators } from './moderators.repo.ts';
 import { Reports } from './reports.ts';
-import {
-  type End,
-  EVERYWHERE,
-  lift,
-  type RestrictionRow,
-  readRestriction,
-  readStanding,
-  restrict,
-} from './restrictions.repo.ts';
+import { type End, EVERYWHERE, lift, type RestrictionRow, readRestriction, restrict } from './restrictions.repo.ts';
 import { SlowModes } from './slow-mode.ts';
 
 /** A mute lasts so many times as long as the moderator says: a muted viewer neither chats nor gifts for twice the mute. */
@@ -134,13 +126,6 @@ export class Moderation {
     return { replayed: !removed };
   }
 
-  /** Whether somebody moderates a creator's streams: the creator, a moderator, an operator. */
-  async isModerator(actor: Actor, creatorId: bigint): Promise<boolean> {
-    if (actor.isOperator) return true;
-    const standing = await readStanding(this.deps.db.pool, { creatorId, actorId: actor.id, subjectId: undefined });
-    return standing.isCreator || standing.isModerator;
-  }
-
   /**
    * What was done, newest first: for a creator's streams, or, to operators, everywhere.
    * @throws {NotFoundError} no such creator
@@ -169,7 +154,10 @@ export class Moderation {
       const { subject } = await requirePowerOver(sql, actor, creatorId, viewerId);
       const who = { viewerId, creatorId };
       const end = await restrict(sql, who, what);
-      if (what.kind === 'BANNED' && subject.isModerator) await deleteModerator(sql, who);
+      if (what.kind === 'BANNED' && subject.isModerator) {
+        await deleteModerator(sql, who);
+        await noteAction(sql, { ...who, actorId: actor.id, kind: 'MODERATOR_REMOVED' });
+      }
       await noteAction(sql, { ...who, actorId: actor.id, kind: what.kind, streamId, reason, end });
       return { restriction: await readRestriction(sql, who), end };
     });
