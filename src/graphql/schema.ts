@@ -28,6 +28,7 @@ import '../domains/streams/streams.mutations.schema.ts';
 import '../domains/streams/streams.schema.ts';
 import '../domains/trends/trends.schema.ts';
 import '../domains/wallet/caps/caps.schema.ts';
+import '../domains/wallet/history/history.schema.ts';
 import '../domains/wallet/wallet.schema.ts';
 import './scalars.ts';
 import { addDemoSignIn } from '../domains/accounts/accounts.schema.ts';
