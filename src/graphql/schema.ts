@@ -27,6 +27,7 @@ import '../domains/reactions/reactions.errors.schema.ts';
 import '../domains/streams/streams.mutations.schema.ts';
 import '../domains/streams/streams.schema.ts';
 import '../domains/trends/trends.schema.ts';
+import '../domains/wallet/audit/ledger-audit.schema.ts';
 import '../domains/wallet/caps/caps.schema.ts';
 import '../domains/wallet/history/history.schema.ts';
 import '../domains/wallet/wallet.schema.ts';

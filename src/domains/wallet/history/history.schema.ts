@@ -82,17 +82,20 @@ const WalletEntryType = builder.objectRef<EntryRow>('WalletEntry').implement({
   }),
 });
 
-const WalletHistoryConnection = builder.connectionObject({
-  type: WalletEntryType,
-  name: 'WalletHistoryConnection',
-  description: 'A page of what has moved your coins, newest first.',
-  fields: (t) => ({
-    totalCount: t.int({
-      description: 'All movements there have been. Counted only when it is asked for.',
-      resolve: ({ totalCount }) => (typeof totalCount === 'function' ? totalCount() : totalCount),
+const WalletHistoryConnection = builder.connectionObject(
+  {
+    type: WalletEntryType,
+    name: 'WalletHistoryConnection',
+    description: 'A page of what has moved your coins, newest first.',
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'All movements there have been. Counted only when it is asked for.',
+        resolve: ({ totalCount }) => (typeof totalCount === 'function' ? totalCount() : totalCount),
+      }),
     }),
-  }),
-});
+  },
+  { name: 'WalletHistoryEdge', description: 'A movement and where it stands.' },
+);
 
 /** A cursor is a transfer of this wallet, and the balance after it: a page needs to know nothing of those before it. */
 const cursors: Cursors<EntryRow, Position> = {
