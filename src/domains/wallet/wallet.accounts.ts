@@ -102,9 +102,9 @@ export type TransferKind =
   | 'BOX_CLAIMED' // treasure_box: a share of it to a watcher
   | 'BOX_RETURNED' // treasure_box: what nobody had, to who funded it
   | 'DIAMONDS_SETTLED' // earning: pending diamonds can be paid out
-  | 'DIAMOND_DEBT_PAID' // earning: settled diamonds against the debt
-  | 'DIAMONDS_HELD' // creator: set aside by an operator
-  | 'DIAMONDS_RELEASED' // creator: the hold is lifted
+  | 'DIAMOND_DEBT_PAID' // creator: diamonds that became available, against the debt
+  | 'DIAMONDS_HELD' // earnings_hold: set aside by an operator
+  | 'DIAMONDS_RELEASED' // earnings_hold: the hold is lifted
   | 'PAYOUT_REQUESTED' // payout: diamonds set aside
   | 'PAYOUT_PAID' // payout: they are paid
   | 'PAYOUT_RETURNED' // payout: it failed, they are back
