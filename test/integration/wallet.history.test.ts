@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import { type Actor, buyCoins, query, sendGift, signIn, succeed } from '../support/operations.ts';
 import { countSql } from '../support/sql-count.ts';
+import { fundBox, reachOpening } from './support/boxes.ts';
 import { globalId, rowOf } from './support/ids.ts';
 import { atOnce } from './support/outcomes.ts';
 import { test } from './support/shared-server.ts';
@@ -17,6 +18,7 @@ type Entry = {
   text: string;
   gift: Record<string, unknown> | null;
   purchase: { coins: number; price: { minorUnits: number; currency: string } } | null;
+  box: Record<string, unknown> | null;
   reverses: string | null;
 };
 type Page = {
@@ -26,6 +28,7 @@ type Page = {
 };
 
 const ENTRY = `id kind amount balance occurredAt text reverses purchase { coins price { minorUnits currency } }
+  box { boxId funder { handle } streamId streamTitle }
   gift { giftId name quantity coins creator { handle } streamId streamTitle seq }`;
 const HISTORY = `query History($first: Int, $after: String) { me { wallet { history(first: $first, after: $after) {
   totalCount edges { cursor node { ${ENTRY} } } pageInfo { hasNextPage hasPreviousPage endCursor } } } } }`;
@@ -90,6 +93,7 @@ test('a purchase and a gift say what they were, newest first', async ({ viewer, 
         seq: giftSent.seq,
       },
       purchase: null,
+      box: null,
       reverses: null,
     },
     {
@@ -100,6 +104,7 @@ test('a purchase and a gift say what they were, newest first', async ({ viewer, 
       occurredAt: expect.any(String),
       text: 'Bought 70 coins for 0.99 USD.',
       gift: null,
+      box: null,
       purchase: { coins: 70, price: { minorUnits: 99, currency: 'USD' } },
       reverses: null,
     },
@@ -149,6 +154,30 @@ test('every other kind explains itself, too', async ({ db, viewer, live }) => {
   );
   expect(entries[0]).toMatchObject({ reverses: gift!.id, gift: { name: 'Rose', quantity: 2 } });
   expect(entries[1]).toMatchObject({ reverses: null, purchase: purchase!.purchase });
+});
+
+test('a treasure box says in which stream it was, and from whom', async ({ db, server, viewer, live }) => {
+  succeed(await buyCoins(viewer, { coins: 350 }));
+  const { box } = succeed(await fundBox(viewer, live.streamId, { coins: 30, shares: 3 }));
+  await reachOpening(db.pool, box.id);
+  const claimer = await signIn(server);
+  const title = `Live with ${live.creator.handle}`;
+  const details = { boxId: box.id, funder: { handle: viewer.handle }, streamId: live.streamId, streamTitle: title };
+  const [funded] = (await pageOf(viewer, 1)).edges;
+  expect(funded!.node).toMatchObject({
+    kind: 'BOX_FUNDED',
+    amount: -30,
+    text: `Put 30 coins into treasure box ${rowOf(box.id)} in “${title}”.`,
+    box: details,
+  });
+  await post(db.pool, claimer, 'BOX_CLAIMED', 10, Number(rowOf(box.id)));
+  const [claimed] = (await pageOf(claimer, 1)).edges;
+  expect(claimed!.node).toMatchObject({
+    kind: 'BOX_CLAIMED',
+    amount: 10,
+    text: expect.stringMatching(/^Had a share of 10 coins of treasure box \d+ in “.*”, from .+\.$/),
+    box: details,
+  });
 });
 
 describe('pages', () => {

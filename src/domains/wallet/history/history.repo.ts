@@ -16,6 +16,7 @@ export type EntryRow = {
   reversesAt: Date | null;
   gift: GiftDetails | null;
   purchase: PurchaseDetails | null;
+  box: BoxDetails | null;
 };
 
 /** A gift, as it was sent. Ids as Postgres writes them into JSON. */
@@ -28,6 +29,14 @@ export type GiftDetails = {
   title: string;
   seq: number;
   creator: { id: number; handle: string; displayName: string };
+};
+
+/** A treasure box, and who funded it. */
+export type BoxDetails = {
+  id: number;
+  streamId: number;
+  title: string;
+  funder: { id: number; handle: string; displayName: string };
 };
 
 /** A purchase of coins. */
@@ -53,7 +62,7 @@ const page = (start: string): string => `WITH RECURSIVE page AS (
    )
    SELECT p.id, p.kind, p.cause_id AS "causeId", p.balance, p.created_at AS "occurredAt", p.reverses,
           CASE WHEN p.debit_account_id = p.account_id THEN -p.amount ELSE p.amount END AS amount,
-          r.created_at AS "reversesAt", g.details AS gift, c.details AS purchase
+          r.created_at AS "reversesAt", g.details AS gift, c.details AS purchase, b.details AS box
      FROM page p
        LEFT JOIN LATERAL (SELECT created_at FROM transfer WHERE id = p.reverses LIMIT 1) r ON true
        LEFT JOIN LATERAL (
@@ -68,6 +77,12 @@ const page = (start: string): string => `WITH RECURSIVE page AS (
          SELECT json_build_object('id', id, 'coins', coins, 'priceMinor', price_minor, 'currency', currency) AS details
            FROM coin_purchase WHERE p.kind IN ('COIN_PURCHASE', 'COINS_CHARGED_BACK') AND id = p.cause_id LIMIT 1
        ) c ON true
+       LEFT JOIN LATERAL (
+         SELECT json_build_object('id', x.id, 'streamId', l.id, 'title', l.title,
+                  'funder', json_build_object('id', v.id, 'handle', v.handle, 'displayName', v.display_name)) AS details
+           FROM treasure_box x JOIN stream l ON l.id = x.stream_id JOIN viewer v ON v.id = x.viewer_id
+          WHERE p.kind IN ('BOX_FUNDED', 'BOX_CLAIMED', 'BOX_RETURNED') AND x.id = p.cause_id LIMIT 1
+       ) b ON true
     ORDER BY p.n`;
 
 const FIRST = statement(

@@ -7,6 +7,7 @@ import { InvalidInputError } from '../../../kernel/errors.ts';
 import { PublicProfileType } from '../../accounts/accounts.schema.ts';
 import { WalletType } from '../wallet.schema.ts';
 import {
+  type BoxDetails,
   countHistory,
   type EntryRow,
   type GiftDetails,
@@ -43,6 +44,19 @@ const WalletGiftType = builder.objectRef<GiftDetails>('WalletGift').implement({
   }),
 });
 
+const WalletBoxType = builder.objectRef<BoxDetails>('WalletBox').implement({
+  description: 'A treasure box that you have funded or had a share of.',
+  fields: (t) => ({
+    boxId: t.id({ description: 'Global id of the box.', resolve: ({ id }) => toGlobalId('TreasureBox', id) }),
+    funder: t.expose('funder', { type: PublicProfileType, description: 'Who put the coins into it.' }),
+    streamId: t.id({
+      description: 'Global id of the stream.',
+      resolve: ({ streamId }) => toGlobalId('LiveStream', streamId),
+    }),
+    streamTitle: t.exposeString('title', { description: 'What the stream is called.' }),
+  }),
+});
+
 const WalletPurchaseType = builder.objectRef<PurchaseDetails>('WalletPurchase').implement({
   description: 'A purchase of coins.',
   fields: (t) => ({
@@ -73,6 +87,11 @@ const WalletEntryType = builder.objectRef<EntryRow>('WalletEntry').implement({
       type: WalletPurchaseType,
       nullable: true,
       description: 'The purchase of the coins that came in, or that the bank took back; else null.',
+    }),
+    box: t.expose('box', {
+      type: WalletBoxType,
+      nullable: true,
+      description: 'The treasure box that coins went into or came out of; else null.',
     }),
     reverses: t.id({
       nullable: true,

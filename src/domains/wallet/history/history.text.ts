@@ -31,6 +31,7 @@ export function textOf(entry: EntryRow): string {
   const money =
     entry.purchase &&
     `${formatAmount({ minorUnits: BigInt(entry.purchase.priceMinor), currency: entry.purchase.currency })} ${entry.purchase.currency}`;
+  const box = `treasure box ${entry.causeId}${entry.box ? ` in “${entry.box.title}”` : ''}`;
   switch (kindOf(entry)) {
     case 'COIN_PURCHASE':
       return `Bought ${coins} for ${money}.`;
@@ -45,11 +46,11 @@ export function textOf(entry: EntryRow): string {
     case 'COIN_DEBT_PAID':
       return `${coins} paid what was owed after a chargeback.`;
     case 'BOX_FUNDED':
-      return `Put ${coins} into treasure box ${entry.causeId}.`;
+      return `Put ${coins} into ${box}.`;
     case 'BOX_CLAIMED':
-      return `Had a share of ${coins} of treasure box ${entry.causeId}.`;
+      return `Had a share of ${coins} of ${box}${entry.box ? `, from ${entry.box.funder.displayName}` : ''}.`;
     case 'BOX_RETURNED':
-      return `${coins} of treasure box ${entry.causeId} came back: nobody had claimed them.`;
+      return `${coins} of ${box} came back: nobody had claimed them.`;
     case 'DEMO_GRANT':
       return `${coins} to play with in the demo.`;
     case 'OTHER':
