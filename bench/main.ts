@@ -19,6 +19,7 @@ import { formatRatio, type Result } from './report/markdown.ts';
 import { readResults, writeResults } from './report/results.ts';
 import { isReached, type Section } from './report/section.ts';
 import type { BenchContext, Scenario } from './scenario.ts';
+import { audit } from './scenarios/audit.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { flashSale } from './scenarios/flash-sale.ts';
 import { giftRules } from './scenarios/gift-rules.ts';
@@ -50,6 +51,7 @@ const SCENARIOS: readonly Scenario[] = [
   productList,
   growthGifts,
   growthFanOut,
+  audit,
 ];
 const ROUNDS = 3;
 const ROUNDS_MAX = 100;

@@ -1,4 +1,5 @@
 /** Spending caps where coins are spent: whatever comes at once, no cap is passed. */
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { SPENDING_CAPS, WALLET_UPDATES } from '../support/documents.ts';
 import {
@@ -162,6 +163,47 @@ describe('at once', () => {
     expect(await capsOf(gifter)).toMatchObject([{ coins: 30, remaining: Math.max(30 - sent, 0) }]);
     expect(await roses(31)).toMatchObject({ __typename: 'SpendingCapReachedError' });
   });
+});
+
+describe('random interleavings', () => {
+  const spend = fc.record({ roses: fc.integer({ min: 1, max: 6 }) });
+  const change = fc.record({
+    period: fc.constantFrom('DAY' as const, 'MONTH' as const),
+    coins: fc.integer({ min: 0, max: 60 }),
+  });
+  const plan = fc.record({
+    day: fc.integer({ min: 5, max: 40 }),
+    month: fc.integer({ min: 5, max: 60 }),
+    calls: fc.array(fc.oneof({ weight: 4, arbitrary: spend }, { weight: 1, arbitrary: change }), {
+      minLength: 10,
+      maxLength: 25,
+    }),
+  });
+
+  test.for(fc.sample(plan, 6).map((sample) => [JSON.stringify(sample), sample] as const))(
+    'no cap is ever passed: %s',
+    async ([, { day, month, calls }], { gifter, roses }) => {
+      await capped(gifter, 'DAY', day);
+      await capped(gifter, 'MONTH', month);
+      const outcomes = await Promise.all(
+        calls.map(async (call) => {
+          if ('coins' in call) succeed(await setCap(gifter, call.period, call.coins));
+          else return (await roses(call.roses)).__typename === 'SendGiftSuccess' ? call.roses : 0;
+          return 0;
+        }),
+      );
+      const spent = outcomes.reduce((sum: number, coins) => sum + coins, 0);
+      // Caps only go down meanwhile: what is higher waits.
+      expect(spent).toBeLessThanOrEqual(Math.min(day, month));
+      for (const cap of await capsOf(gifter)) {
+        const first = cap.period === 'DAY' ? day : month;
+        const asked = calls.flatMap((call) => ('coins' in call && call.period === cap.period ? [call.coins] : []));
+        expect([first, ...asked]).toContain(cap.coins);
+        expect(cap.coins).toBeLessThanOrEqual(first);
+        expect(cap.remaining).toBe(Math.max(cap.coins - spent, 0));
+      }
+    },
+  );
 });
 
 describe('time', () => {

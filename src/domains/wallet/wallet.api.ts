@@ -1,4 +1,5 @@
 import type { Queryable, SqlTransaction } from '../../db/database.ts';
+import type { LedgerAudit } from './audit/ledger-audit.ts';
 import type { SpendingCaps } from './caps/caps.ts';
 import type { AccountName } from './wallet.accounts.ts';
 import type { Transfer, TransferOf, WalletState } from './wallet.repo.ts';
@@ -54,5 +55,7 @@ export type Wallets = {
   earnings: (creatorId: bigint) => Promise<Earnings>;
   /** What viewers allow themselves to spend. */
   caps: SpendingCaps;
+  /** The books, recomputed. */
+  audit: LedgerAudit;
   close: () => Promise<void>;
 };

@@ -4,6 +4,7 @@ import { assert } from '../../kernel/assert.ts';
 import { least } from '../../kernel/money.ts';
 import type { Bus } from '../../live/bus.ts';
 import { LatestValues } from '../../live/latest.ts';
+import { LedgerAudit } from './audit/ledger-audit.ts';
 import { SpendingCaps } from './caps/caps.ts';
 import { accountNames } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
@@ -78,6 +79,7 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
       };
     },
     caps: new SpendingCaps({ db: deps.db, walletOf, read, announce }),
+    audit: new LedgerAudit(deps.db),
     close: () => latest.close(),
   };
 }
