@@ -5,8 +5,6 @@ import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import type { Services } from '../../src/graphql/context.ts';
 import { DomainError } from '../../src/kernel/errors.ts';
-import { moveToBoxes } from '../integration/support/disputes.ts';
-import { globalId } from '../integration/support/ids.ts';
 import { expectEarningsBalanced } from '../integration/support/payouts.ts';
 import { connectReverser, type Reverser } from '../integration/support/reversals.ts';
 import { QUIET, testOn } from '../integration/support/shared-server.ts';
@@ -44,7 +42,12 @@ const action = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('box' as const), viewer, coins: fc.integer({ min: 1, max: 100 }) }),
+    arbitrary: fc.record({
+      do: fc.constant('box' as const),
+      viewer,
+      stream: fc.nat({ max: STREAMS - 1 }),
+      coins: fc.integer({ min: 1, max: 100 }),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('skip' as const), viewer, place }) },
   {
@@ -96,10 +99,15 @@ async function perform(world: World, step: Action): Promise<void> {
       return;
     }
     case 'box': {
-      const who = { id: globalId('Viewer', world.viewers[step.viewer]!.id) };
-      await moveToBoxes(pool, who as never, step.coins).catch((error: unknown) => {
-        expect(error).toMatchObject({ constraint: 'ledger_account_balance_check' });
-      });
+      const { id: streamId } = world.streams[step.stream]!;
+      const order = {
+        streamId,
+        coins: BigInt(step.coins),
+        shares: 1,
+        opensInSeconds: 1_800,
+        idempotencyKey: randomUUID(),
+      };
+      await services.boxes.fund(world.viewers[step.viewer]!, order).catch(refused);
       return;
     }
     case 'skip': {
@@ -140,7 +148,8 @@ async function expectTrue({ pool, viewers }: World): Promise<void> {
        coalesce((SELECT sum(coins) FROM gift_sent g WHERE g.viewer_id = v.id
           AND NOT EXISTS (SELECT 1 FROM gift_reversal r WHERE r.gift_sent_id = g.id)), 0)::int AS given,
        coalesce((SELECT sum(coins) FROM stream_gifter WHERE viewer_id = v.id), 0)::int AS board,
-       coalesce((SELECT sum(amount) FROM transfer WHERE kind = 'BOX_FUNDED' AND debit_account_id = v.wallet_id), 0)::int AS boxes,
+       coalesce((SELECT sum(CASE kind WHEN 'BOX_FUNDED' THEN amount ELSE -amount END) FROM transfer WHERE kind IN ('BOX_FUNDED', 'BOX_RETURNED')
+          AND v.wallet_id IN (debit_account_id, credit_account_id)), 0)::int AS boxes,
        coalesce((SELECT sum(p.coins) FROM coin_purchase p WHERE p.viewer_id = v.id AND p.state = 'SUCCEEDED' AND NOT EXISTS (
           SELECT 1 FROM coin_dispute d WHERE d.purchase_id = p.id AND d.state <> 'WON')), 0)::int AS paid_for,
        (SELECT count(*) FROM coin_dispute d JOIN coin_purchase p ON p.id = d.purchase_id
