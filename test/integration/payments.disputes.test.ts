@@ -15,13 +15,13 @@ import {
   succeed,
 } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
+import { fundBox } from './support/boxes.ts';
 import {
   boardOf,
   type CoinDispute,
   diamondsOf,
   giftsOf,
   moveDiamonds,
-  moveToBoxes,
   type News,
   purchase,
   tell,
@@ -172,9 +172,14 @@ test('coins of a gift whose reaction was skipped are in the wallet already', asy
   await expectBooksBalanced(db.pool);
 });
 
-test('coins in a treasure box are owed, and the next coins pay the debt first', async ({ db, viewer, operator }) => {
+test('coins in a treasure box are owed, and the next coins pay the debt first', async ({
+  db,
+  viewer,
+  operator,
+  live,
+}) => {
   const id = await purchase(viewer, 350);
-  await moveToBoxes(db.pool, viewer, 300);
+  succeed(await fundBox(viewer, live.streamId, { coins: 300, shares: 1 }));
   expect(await told(operator, id)).toMatchObject({ state: 'REVERSED', coinsUnspent: 50, coinsOwed: 300 });
   expect(await walletOf(viewer)).toEqual({ coins: 0, debt: 300 });
   await purchase(viewer, 70);
@@ -185,11 +190,21 @@ test('coins in a treasure box are owed, and the next coins pay the debt first', 
   await expectBooksBalanced(db.pool);
 });
 
+test('coins that come back out of a treasure box pay a debt, too', async ({ db, viewer, operator, live }) => {
+  const id = await purchase(viewer, 350);
+  succeed(await fundBox(viewer, live.streamId, { coins: 300, shares: 1 }));
+  expect(await told(operator, id)).toMatchObject({ coinsOwed: 300 });
+  await purchase(viewer, 70);
+  await endStream(live.creator, live.streamId);
+  expect(await walletOf(viewer)).toEqual({ coins: 70, debt: 0 });
+  await expectBooksBalanced(db.pool);
+});
+
 test('coins of a refund pay a debt, too', async ({ db, viewer, operator, live, reverser }) => {
   const id = await purchase(viewer, 70);
   await purchase(viewer, 70);
   await sendMany(viewer, live.streamId, 'Ice Cream', 1);
-  await moveToBoxes(db.pool, viewer, 130);
+  succeed(await fundBox(viewer, live.streamId, { coins: 130, shares: 1 }));
   // The debt is there before the refund: the gift is not the viewer's to give back while a skip holds it.
   expect(await told(operator, id)).toMatchObject({ coinsGifted: 10, coinsOwed: 60 });
   await purchase(viewer, 70);
@@ -254,7 +269,7 @@ describe('a bank', () => {
   }) => {
     const id = await purchase(viewer, 350);
     await sendMany(viewer, live.streamId, 'Heart', 2);
-    await moveToBoxes(db.pool, viewer, 200);
+    succeed(await fundBox(viewer, live.streamId, { coins: 200, shares: 1 }));
     expect(await told(operator, id)).toMatchObject({ coinsUnspent: 50, coinsGifted: 100, coinsOwed: 200 });
     const outcomes = await atOnce(5, () => tell(operator, id, 'WON'));
     expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);

@@ -73,18 +73,6 @@ export async function moveDiamonds(pool: Pool, creator: Actor, [from, to]: [stri
   );
 }
 
-/** Moves a viewer's coins between the wallet and the platform's treasure boxes. */
-export async function moveToBoxes(pool: Pool, viewer: Actor, amount: number): Promise<void> {
-  await pool.query(
-    `INSERT INTO ledger_account (owner_type, owner_id, unit, kind) VALUES ('PLATFORM', 0, 'COIN', 'BOXES') ON CONFLICT DO NOTHING`,
-  );
-  await pool.query(
-    `SELECT wallet_post(ARRAY[v.wallet_id], ARRAY[b.id], ARRAY['COIN'], ARRAY[$2::bigint], ARRAY['BOX_FUNDED'], ARRAY[0::bigint], now())
-       FROM viewer v, ledger_account b WHERE v.id = $1 AND b.owner_type = 'PLATFORM' AND b.kind = 'BOXES' AND b.unit = 'COIN'`,
-    [rowOf(viewer.id), amount],
-  );
-}
-
 /** The rows of a viewer's gifts, oldest first. */
 export async function giftsOf(pool: Pool, viewer: Actor): Promise<bigint[]> {
   const { rows } = await pool.query('SELECT id FROM gift_sent WHERE viewer_id = $1 ORDER BY id', [rowOf(viewer.id)]);
