@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
+import type { PayoutProvider } from '../domains/payouts/providers/provider.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -13,6 +14,8 @@ export type CommunityDeps = {
   live: Live;
   bus: Bus;
   wallets: Wallets;
+  /** Whoever pays creators; the sandbox when there is nobody. */
+  payoutProvider?: PayoutProvider | undefined;
   log: Logger;
   /** What ends with a stream: each domain adds its own, in the lock order. */
   endings: StreamEnding[];

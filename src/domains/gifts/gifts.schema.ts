@@ -22,7 +22,7 @@ const TOP_GIFTERS_DEFAULT = 10;
 const TOP_GIFTERS_MAX = 100;
 
 /** A kind of gift; in an event, as it was when it was sent. */
-const GiftType = builder.objectRef<{ id: bigint | number; name: string; coins: bigint | number }>('Gift');
+export const GiftType = builder.objectRef<{ id: bigint | number; name: string; coins: bigint | number }>('Gift');
 implementNode(GiftType, {
   description: 'A kind of gift.',
   loadMany: async (ids, { services }) => {

@@ -14,6 +14,9 @@ export const PAYOUT_CURRENCY = 'USD';
 export const PAYOUT_MINOR_MIN = 1_000n;
 export const PAYOUT_MINOR_PER_DAY_MAX = 100_000n;
 
+/** The largest number in a rate. */
+export const RATE_MAX = 1_000_000;
+
 /** Characters of a provider's account token, and of the reason of a hold. */
 export const ACCOUNT_TOKEN_LENGTH_MAX = 200;
 export const HOLD_REASON_LENGTH_MAX = 200;

@@ -3,10 +3,11 @@ import type { Database } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
 import type { Bus } from '../../live/bus.ts';
 import { LatestValues } from '../../live/latest.ts';
-import { accountNames } from './wallet.accounts.ts';
+import { accountNames, type DiamondKind } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
 import {
   ensureAccounts,
+  insertRateCard,
   lockAccounts,
   postTransfers,
   readDiamonds,
@@ -55,12 +56,19 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     watch: (viewerId) => latest.watch(viewerId),
     earnings: async (creatorId) => {
       const diamonds = await readDiamonds(deps.db.pool, creatorId);
+      const of = (kind: DiamondKind) => diamonds.get(kind) ?? 0n;
       return {
-        pending: diamonds.get('PENDING') ?? 0n,
-        available: diamonds.get('AVAILABLE') ?? 0n,
-        lifetime: -(diamonds.get('ISSUANCE') ?? 0n),
+        creatorId,
+        pending: of('PENDING'),
+        available: of('AVAILABLE'),
+        held: of('HELD'),
+        paid: of('PAID'),
+        debt: -of('DEBT'),
+        lifetime: -of('ISSUANCE'),
       };
     },
+    rateCard: readRateCard,
+    publishRateCard: insertRateCard,
     close: () => latest.close(),
   };
 }
