@@ -26,6 +26,7 @@ import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payment
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
+import type { PayoutHearer } from './domains/payouts/providers/stripe-events.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import type { StreamEnding, WatchHook } from './domains/streams/streams.api.ts';
 import { Streams } from './domains/streams/streams.service.ts';
@@ -194,7 +195,10 @@ async function createDomains(
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
   const trends = new Trends({ db, live, log }, overrides.trends);
-  const community = createCommunity({ db, live, bus, wallets, endings, watchHooks, log }, overrides.community);
+  const community = createCommunity(
+    { db, live, bus, wallets, endings, watchHooks, payoutProvider: stripe?.payouts, log },
+    overrides.community,
+  );
   const services: Services = {
     ...community.services,
     db,
@@ -215,7 +219,7 @@ async function createDomains(
     live,
     services,
     webhooks: new Map([
-      ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)] as const] : []),
+      ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners, services.payouts.flow)] as const] : []),
       [
         '/webhooks/partners/*',
         createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
@@ -224,10 +228,20 @@ async function createDomains(
     start: () => {
       for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community]) domain.start();
     },
-    endCalls: () => void provider.close?.(),
+    endCalls: () => {
+      void provider.close?.();
+      void stripe?.payouts.close();
+    },
     close: async () => {
       await Promise.all([orders.close(), fulfilment.close(), community.close()]);
-      await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
+      await Promise.all([
+        provider.close?.(),
+        stripe?.payouts.close(),
+        gifts.close(),
+        offers.close(),
+        payments.close(),
+        streams.close(),
+      ]);
       await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();
       await db.close();
@@ -262,15 +276,21 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
 async function createStripe(config: Config, deps: { db: Database; log: Logger }, options?: StripeClientOptions) {
   if (!config.stripe) return undefined;
   const { secretKey, webhookSecret } = config.stripe;
-  const [{ StripeProvider }, { createStripeWebhook }] = await Promise.all([
+  const [{ StripeProvider }, { createStripeWebhook }, { StripePayouts }, { stripePayoutEvents }] = await Promise.all([
     import('./domains/payments/providers/stripe.ts'),
     import('./domains/payments/providers/stripe-webhook.ts'),
+    import('./domains/payouts/providers/stripe.ts'),
+    import('./domains/payouts/providers/stripe-events.ts'),
   ]);
   const provider: StripeProvider = new StripeProvider(deps, secretKey, options);
+  const payouts = new StripePayouts(deps, secretKey, options);
   return {
     provider,
-    webhook: (owners: ReadonlyMap<string, ChargeOwner>) =>
-      createStripeWebhook({ ...deps, stripe: provider, webhookSecret, owners }),
+    payouts,
+    webhook: (owners: ReadonlyMap<string, ChargeOwner>, hearer: PayoutHearer) => {
+      const others = new Map(stripePayoutEvents(payouts, hearer));
+      return createStripeWebhook({ ...deps, stripe: provider, webhookSecret, owners, others });
+    },
   };
 }
 

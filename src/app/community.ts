@@ -24,7 +24,7 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { payouts?: PayoutsOptions };
+export type CommunityOverrides = { payouts?: PayoutsOptions; payoutProvider?: PayoutProvider };
 
 /** The services of these domains. */
 export type CommunityServices = { payouts: Payouts };
@@ -34,7 +34,8 @@ export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
-  const payouts = new Payouts(deps, overrides.payouts);
+  const payoutProvider = overrides.payoutProvider ?? deps.payoutProvider;
+  const payouts = new Payouts({ ...deps, payoutProvider }, overrides.payouts);
   deps.endings.push(payouts.ending);
   const services: CommunityServices = { payouts };
   const running: { start: () => void; close: () => Promise<void> }[] = [payouts];

@@ -103,7 +103,7 @@ export class Identities {
     if (identity.status !== 'PENDING') return identity;
     const { db, provider } = this.deps;
     try {
-      const standing = await provider.check(identity.accountToken);
+      const standing = await provider.check(identity.accountToken, identity.creatorId);
       if (standing === 'PENDING') return identity;
       const decided = await decideIdentity(db.pool, identity, standing);
       return decided ?? (await readIdentity(db.pool, identity.creatorId)) ?? identity;

@@ -24,6 +24,7 @@ import {
 } from './payouts.limits.ts';
 import {
   findCreatorOf,
+  findOpenPayouts,
   findPayoutByKey,
   findPayouts,
   insertPayout,
@@ -34,9 +35,9 @@ import {
   type PayoutRow,
   readNewestTransfers,
   readPayoutDay,
-  takeOpenPayouts,
+  takePayout,
 } from './payouts.repo.ts';
-import { PAYOUT_TRANSITIONS, type PayoutFailure, type PayoutState } from './payouts.state.ts';
+import { PAYOUT_TRANSITIONS, type PayoutFailure } from './payouts.state.ts';
 import { type PayoutOutcome, type PayoutProvider, payoutKey } from './providers/provider.ts';
 import { readPayoutRate } from './rates.repo.ts';
 import { payoutOf } from './rates.ts';
@@ -103,15 +104,15 @@ export class PayoutFlow {
   /** Finishes payouts that a crash or a silent provider left open. One that cannot be finished does not keep the others waiting. */
   async recover(): Promise<void> {
     const { db, log } = this.deps;
-    const againAfterMs = this.options.tryAgainAfterMs ?? TRY_AGAIN_AFTER_MS;
-    for (let round = 0; round < ROUNDS_PER_SWEEP_MAX && !this.#closing; round++) {
-      const ids = await takeOpenPayouts(db.pool, { limit: RECOVERED_AT_ONCE_MAX, againAfterMs });
+    for (let round = 0, afterId = 0n; round < ROUNDS_PER_SWEEP_MAX && !this.#closing; round++) {
+      const ids = await findOpenPayouts(db.pool, { afterId, limit: RECOVERED_AT_ONCE_MAX });
       const finish = (id: bigint) =>
         this.#finish(id).catch((error: unknown) =>
           log.error({ err: error, payoutId: id.toString() }, 'an open payout cannot be finished'),
         );
       await Promise.all(ids.map(finish));
       if (ids.length < RECOVERED_AT_ONCE_MAX) return;
+      afterId = ids.at(-1)!;
     }
   }
 
@@ -119,6 +120,10 @@ export class PayoutFlow {
   async settle(id: bigint, outcome: PayoutOutcome): Promise<void> {
     await this.deps.db.inTransaction(async (sql) => {
       const payout = await lockPayout(sql, id);
+      if (payout?.state === 'FAILED' && payout.failure !== 'TAKEN_BACK' && outcome.status === 'PAID') {
+        // Taking is there so that this cannot be. If it is, money is gone, and somebody has to look.
+        this.deps.log.error({ payoutId: id.toString() }, 'a payout that had failed was paid by the provider');
+      }
       if (payout?.state !== 'SENT') return;
       if (outcome.status === 'PAID') await this.#pay(sql, payout, outcome.providerId);
       else await this.#return(sql, payout, 'REFUSED');
@@ -156,7 +161,6 @@ export class PayoutFlow {
       accountToken: identity.accountToken,
       idempotencyKey,
       day,
-      tryAfterMs: this.options.tryAgainAfterMs ?? TRY_AGAIN_AFTER_MS,
     });
     const move = {
       from: 'AVAILABLE',
@@ -180,11 +184,11 @@ export class PayoutFlow {
     return day;
   }
 
-  /** Brings a payout as far as the provider lets it, and returns it as it is then. */
+  /** Brings a payout as far as the provider lets it, unless somebody else is about it, and returns it as it is then. */
   async #finish(id: bigint): Promise<PayoutRow> {
     const { db, provider } = this.deps;
     const payout = await db.inTransaction((sql) => this.#send(sql, id));
-    if (payout.state === 'SENT') {
+    if (payout) {
       try {
         const outcome = await provider.pay({
           idempotencyKey: payoutKey(id),
@@ -202,18 +206,23 @@ export class PayoutFlow {
     return now;
   }
 
-  /** Marks a payout as sent, or fails it where it would go to an account that is not the creator's any more. */
-  async #send(sql: SqlTransaction, id: bigint): Promise<{ state: PayoutState } & PayoutRow> {
+  /**
+   * Takes a payout and marks it as sent, or fails it where it would go to an account that is not the creator's any more.
+   * @returns the payout, if the provider is to be asked
+   */
+  async #send(sql: SqlTransaction, id: bigint): Promise<PayoutRow | undefined> {
     const payout = await lockPayout(sql, id);
     assert(payout, 'payouts stay');
-    if (payout.state !== 'REQUESTED') return payout;
+    if (payout.state !== 'REQUESTED' && payout.state !== 'SENT') return undefined;
+    if (!(await takePayout(sql, id, this.options.tryAgainAfterMs ?? TRY_AGAIN_AFTER_MS))) return undefined;
+    if (payout.state === 'SENT') return payout;
     const identity = await readIdentity(sql, payout.creatorId);
-    if (identity?.status === 'VERIFIED' && identity.accountToken === payout.accountToken) {
-      await markSent(sql, id);
-      return { ...payout, state: 'SENT' };
+    if (identity?.status !== 'VERIFIED' || identity.accountToken !== payout.accountToken) {
+      await this.#return(sql, payout, 'ACCOUNT_CHANGED');
+      return undefined;
     }
-    await this.#return(sql, payout, 'ACCOUNT_CHANGED');
-    return { ...payout, state: 'FAILED' };
+    await markSent(sql, id);
+    return payout;
   }
 
   async #pay(sql: SqlTransaction, payout: PayoutRow, providerId: string): Promise<void> {

@@ -3,9 +3,11 @@ export const SETTLEMENT_HOLD_MS = 14 * 24 * 3_600_000;
 /** How often streams that run on into another UTC day are looked for, and buckets whose hold is over. */
 export const CUT_INTERVAL_MS = 60_000;
 export const SETTLE_INTERVAL_MS = 60_000;
-/** How often payouts and identities without an end are looked for, and how long one is left alone after it was. */
+/** How often payouts and identities without an end are looked for. */
 export const RECOVERY_INTERVAL_MS = 5_000;
-export const TRY_AGAIN_AFTER_MS = 15_000;
+/** How long one server has a payout for itself: longer than a provider takes to answer, or is waited for. */
+export const TRY_AGAIN_AFTER_MS = 180_000;
+/** How often the provider is asked about an identity. */
 export const CHECK_IDENTITY_EVERY_MS = 60_000;
 
 /** The one currency of payouts. */

@@ -128,21 +128,20 @@ export async function readPayoutDay(
   return today!;
 }
 
-/** Writes a payout, which the recovery leaves alone for a while. */
+/** Writes a payout, for anybody to take. */
 export async function insertPayout(
   sql: SqlTransaction,
   payout: Pick<PayoutRow, 'creatorId' | 'requested' | 'diamonds' | 'amountMinor' | 'currency' | 'accountToken'> & {
     rateId: bigint;
     idempotencyKey: string;
     day: string;
-    tryAfterMs: number;
   },
 ): Promise<bigint> {
   const [inserted] = await rows<{ id: bigint }>(
     sql,
     `/* payouts.insert */ INSERT INTO payout
        (creator_id, rate_id, requested, diamonds, amount_minor, currency, account_token, idempotency_key, day, try_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::date, clock_timestamp() + make_interval(secs => $10::float8 / 1000)) RETURNING id`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::date, clock_timestamp()) RETURNING id`,
     [
       payout.creatorId,
       payout.rateId,
@@ -153,7 +152,6 @@ export async function insertPayout(
       payout.accountToken,
       payout.idempotencyKey,
       payout.day,
-      payout.tryAfterMs,
     ],
   );
   return inserted!.id;
@@ -200,17 +198,30 @@ export async function markFailed(sql: SqlTransaction, id: bigint, failure: Payou
   );
 }
 
-/** Takes payouts that have not ended for a while, for a while: no other server looks after them meanwhile. */
-export async function takeOpenPayouts(
+/** Payouts behind an id that have not ended and that nobody is asking about, in the order of their ids. */
+export async function findOpenPayouts(
   sql: Queryable,
-  { limit, againAfterMs }: { limit: number; againAfterMs: number },
+  { afterId, limit }: { afterId: bigint; limit: number },
 ): Promise<bigint[]> {
-  const taken = await rows<{ id: bigint }>(
+  const found = await rows<{ id: bigint }>(
     sql,
-    `/* payouts.takeOpen */ UPDATE payout SET try_at = clock_timestamp() + make_interval(secs => $2::float8 / 1000)
-      WHERE id IN (SELECT id FROM payout WHERE state IN ('REQUESTED', 'SENT') AND try_at <= clock_timestamp()
-                    ORDER BY try_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) RETURNING id`,
-    [limit, againAfterMs],
+    `/* payouts.open */ SELECT id FROM payout WHERE state IN ('REQUESTED', 'SENT') AND try_at <= clock_timestamp() AND id > $1
+      ORDER BY id LIMIT $2`,
+    [afterId, limit],
   );
-  return taken.map(({ id }) => id);
+  return found.map(({ id }) => id);
+}
+
+/**
+ * Takes a payout, whose row the caller has locked, for a while: nobody else asks the provider about it meanwhile.
+ * @returns false when somebody has it
+ */
+export async function takePayout(sql: SqlTransaction, id: bigint, forMs: number): Promise<boolean> {
+  const taken = await rows(
+    sql,
+    `/* payouts.take */ UPDATE payout SET try_at = clock_timestamp() + make_interval(secs => $2::float8 / 1000)
+      WHERE id = $1 AND try_at <= clock_timestamp() RETURNING 1`,
+    [id, forMs],
+  );
+  return taken.length > 0;
 }

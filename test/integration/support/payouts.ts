@@ -9,7 +9,6 @@ import type { Live } from '../../support/fixtures.ts';
 import { brokenRules } from '../../support/ledger.ts';
 import {
   type Actor,
-  buyCoins,
   endStream,
   freshHandle,
   mutate,
@@ -70,13 +69,10 @@ export async function grantCoins(pool: Pool, viewer: Pick<Actor, 'id'>, coins: b
   );
 }
 
-/** A creator whose gifts are settled, and who is verified unless the account says otherwise. */
-export type Earner = Live & { /** Who sent the gift, and where it stands in the log. */ fan: Actor; seq: number };
-
-/** Makes a creator with so many diamonds available (a multiple of 500), from one gift in a stream that has ended. */
-export async function earner(server: Server, pool: Pool, diamonds: number, account = 'acct_ok'): Promise<Earner> {
-  const [creator, fan] = [await signIn(server, freshHandle('creator')), await signIn(server)];
-  succeed(await buyCoins(fan)); // opens the platform's accounts
+/** Gives a creator a settled stream that has earned so many diamonds (a multiple of 500), from one gift. */
+export async function earnSettled(server: Server, pool: Pool, creator: Actor, diamonds: number) {
+  const fan = await signIn(server);
+  await openPlatform(pool);
   await grantCoins(pool, fan, diamonds * 2);
   const { id: streamId } = await startStream(creator);
   const gift = { gift: 'Galaxy', quantity: diamonds / 500 };
@@ -84,6 +80,23 @@ export async function earner(server: Server, pool: Pool, diamonds: number, accou
   succeed(await endStream(creator, streamId));
   await endHolds(pool, creator);
   await server.app.services.payouts.earnings.settle();
+  return { fan, streamId, seq };
+}
+
+/** Opens the account that coins are issued from, as the first purchase does. */
+async function openPlatform(pool: Pool): Promise<void> {
+  await pool.query(
+    `INSERT INTO ledger_account (owner_type, owner_id, unit, kind) VALUES ('PLATFORM', 0, 'COIN', 'ISSUANCE') ON CONFLICT DO NOTHING`,
+  );
+}
+
+/** A creator whose gifts are settled, and who is verified unless the account says otherwise. */
+export type Earner = Live & { /** Who sent the gift, and where it stands in the log. */ fan: Actor; seq: number };
+
+/** Makes a creator with so many diamonds available (a multiple of 500), from one gift in a stream that has ended. */
+export async function earner(server: Server, pool: Pool, diamonds: number, account = 'acct_ok'): Promise<Earner> {
+  const creator = await signIn(server, freshHandle('creator'));
+  const { fan, streamId, seq } = await earnSettled(server, pool, creator, diamonds);
   succeed(await mutate(creator.api, 'submitIdentity', { accountToken: account }));
   return { creator, streamId, fan, seq };
 }

@@ -48,7 +48,7 @@ export const QUIET = {
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
-      payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS },
+      payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS, tryAgainAfterMs: 0 },
     },
     trends: {
       countIntervalMs: HOUR_MS,

@@ -17,10 +17,10 @@ export type PayoutProvider = {
    */
   pay: (request: PayoutRequest) => Promise<PayoutOutcome>;
   /**
-   * Tells how an account stands.
+   * Tells how an account stands that a creator says is theirs.
    * @throws {ProviderUnavailableError} when that cannot be told now
    */
-  check: (accountToken: string) => Promise<AccountStanding>;
+  check: (accountToken: string, creatorId: bigint) => Promise<AccountStanding>;
   /** Lets what is under way end, and closes connections. */
   close?: () => Promise<void>;
 };
@@ -28,4 +28,15 @@ export type PayoutProvider = {
 /** Keys of payouts at providers are "payout:<id>". */
 export function payoutKey(id: bigint): string {
   return `payout:${id}`;
+}
+
+/** The payout that a key stands for; undefined when it is none of {@link payoutKey}'s. */
+export function parsePayoutKey(key: string): bigint | undefined {
+  const match = /^payout:(\d{1,18})$/.exec(key);
+  return match ? BigInt(match[1]!) : undefined;
+}
+
+/** What providers call a creator. */
+export function creatorKey(id: bigint): string {
+  return `creator:${id}`;
 }
