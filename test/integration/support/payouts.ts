@@ -142,6 +142,10 @@ export async function takeBack(server: Server, pool: Pool, { streamId }: Pick<Li
     const id = BigInt(rowOf(streamId));
     await lockLogs(sql, [id]);
     const diamonds: bigint = BigInt(gift.diamonds);
+    const { rowCount } = await sql.query(`SELECT 1 FROM transfer WHERE kind = 'GIFT_UNEARNED' AND cause_id = $1`, [
+      gift.id,
+    ]);
+    if (rowCount) return [];
     const where = await unearn(sql, [
       { giftSentId: BigInt(gift.id), creatorId, streamId: id, seq: BigInt(seq), diamonds },
     ]);
