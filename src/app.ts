@@ -27,11 +27,13 @@ import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
 import type { PayoutHearer } from './domains/payouts/providers/stripe-events.ts';
+import { createReportPages, REPORT_PAGES } from './domains/reports/http/report-pages.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import type { StreamEnding, WatchHook } from './domains/streams/streams.api.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
+import { bearerToken } from './graphql/bearer-token.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { maskError } from './graphql/errors.ts';
@@ -48,7 +50,7 @@ import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
-import { createHttpServer, type Webhook } from './server.ts';
+import { createHttpServer, type Page, type Webhook } from './server.ts';
 
 /** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
 const PROVIDER_DRAIN_MS_MAX = 3_000;
@@ -95,7 +97,7 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const { live, services, webhooks, start, endCalls, close } = await createDomains(config, deps);
+  const { live, services, webhooks, pages, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
@@ -125,6 +127,7 @@ export async function createApp(
     isAllowedOrigin,
     isReady: () => answers(db.pool),
     webhooks,
+    pages,
   });
 
   await seedCatalogue(db);
@@ -158,6 +161,7 @@ type Domains = {
   live: Live;
   services: Services;
   webhooks: ReadonlyMap<string, Webhook>;
+  pages: ReadonlyMap<string, Page>;
   /** Starts what is done again and again. */
   start: () => void;
   /** Ends calls to the payment provider: what they leave open is finished after the next start. */
@@ -179,6 +183,7 @@ async function createDomains(
   const accounts = createAccounts({ db, tokens, wallets, operators: new Set(config.operators) });
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
+  const endCalls = () => Promise.all([provider.close?.(), stripe?.payouts.close()]);
   const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
   /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
   const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
@@ -225,23 +230,22 @@ async function createDomains(
         createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
       ],
     ]),
+    pages: new Map([
+      [
+        REPORT_PAGES,
+        createReportPages({
+          reports: community.services.reports,
+          authenticate: async ({ authorization }) => (await accounts.authenticate(bearerToken(authorization))).actor,
+        }),
+      ],
+    ]),
     start: () => {
       for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community]) domain.start();
     },
-    endCalls: () => {
-      void provider.close?.();
-      void stripe?.payouts.close();
-    },
+    endCalls: () => void endCalls(),
     close: async () => {
       await Promise.all([orders.close(), fulfilment.close(), community.close()]);
-      await Promise.all([
-        provider.close?.(),
-        stripe?.payouts.close(),
-        gifts.close(),
-        offers.close(),
-        payments.close(),
-        streams.close(),
-      ]);
+      await Promise.all([endCalls(), gifts.close(), offers.close(), payments.close(), streams.close()]);
       await Promise.all([trends.close(), updates.close(), wallets.close()]);
       await live.close();
       await db.close();

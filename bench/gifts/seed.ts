@@ -38,8 +38,8 @@ export async function seedStreams(
         `WITH wallet AS (
            INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
              SELECT 'VIEWER', nextval('viewer_id_seq'), 'COIN', 'WALLET' FROM generate_series(1, $1) RETURNING id, owner_id
-         ) INSERT INTO viewer (id, subject, handle, display_name, wallet_id)
-             SELECT owner_id, 'bench:' || owner_id, 'viewer' || owner_id, 'Viewer ' || owner_id, id FROM wallet`,
+         ) INSERT INTO viewer (id, subject, handle, display_name, wallet_id, birth_date)
+             SELECT owner_id, 'bench:' || owner_id, 'viewer' || owner_id, 'Viewer ' || owner_id, id, '1990-01-01' FROM wallet`,
         [viewers],
       );
       const [issuance] = await wallets.accounts(sql, [accountNames.coinIssuance()]);

@@ -45,8 +45,8 @@ export async function addWallets(databaseUrl: string, wallets: number): Promise<
            SELECT 'VIEWER', nextval('viewer_id_seq'), 'COIN', 'WALLET', ${COINS}, 1 FROM generate_series(1, ${wallets})
            RETURNING id, owner_id
        ), new_viewer AS (
-         INSERT INTO viewer (id, subject, handle, display_name, wallet_id)
-           SELECT owner_id, 'bench:' || owner_id, 'viewer' || owner_id, 'Viewer ' || owner_id, id FROM wallet
+         INSERT INTO viewer (id, subject, handle, display_name, wallet_id, birth_date)
+           SELECT owner_id, 'bench:' || owner_id, 'viewer' || owner_id, 'Viewer ' || owner_id, id, '1990-01-01' FROM wallet
        ), issuance AS (
          INSERT INTO ledger_account (owner_type, owner_id, unit, kind, balance)
            VALUES ('PLATFORM', 0, 'COIN', 'ISSUANCE', ${-COINS} * ${wallets}::bigint)

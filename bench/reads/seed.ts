@@ -17,8 +17,8 @@ export async function seedReads(databaseUrl: string, size: ReadsSize, log: Logge
            INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
              SELECT 'VIEWER', nextval('viewer_id_seq'), 'COIN', 'WALLET' FROM generate_series(1, $1) RETURNING id, owner_id
          ), person AS (
-           INSERT INTO viewer (id, subject, handle, display_name, wallet_id)
-             SELECT owner_id, 'bench:' || owner_id, 'creator' || owner_id, 'Creator number ' || owner_id, id FROM wallet
+           INSERT INTO viewer (id, subject, handle, display_name, wallet_id, birth_date)
+             SELECT owner_id, 'bench:' || owner_id, 'creator' || owner_id, 'Creator number ' || owner_id, id, '1990-01-01' FROM wallet
              RETURNING id
          ) INSERT INTO creator (viewer_id) SELECT id FROM person ORDER BY id`,
         [size.creators],

@@ -1,8 +1,13 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
+import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
+import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
 import type { PayoutProvider } from '../domains/payouts/providers/provider.ts';
+import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
+import { Reports, type ReportsOptions } from '../domains/reports/reports.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -24,21 +29,43 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { payouts?: PayoutsOptions; payoutProvider?: PayoutProvider };
+export type CommunityOverrides = {
+  boxes?: BoxesOptions;
+  reactions?: ReactionsOptions;
+  goals?: GoalsOptions;
+  payouts?: PayoutsOptions;
+  payoutProvider?: PayoutProvider;
+  moderation?: ModerationOptions;
+  reports?: ReportsOptions;
+};
 
 /** The services of these domains. */
-export type CommunityServices = { payouts: Payouts };
+export type CommunityServices = {
+  boxes: Boxes;
+  reactions: Reactions;
+  goals: Goals;
+  payouts: Payouts;
+  moderation: Moderation;
+  reports: Reports;
+};
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const boxes = new Boxes(deps, overrides.boxes);
+  const reactions = new Reactions(deps, overrides.reactions);
+  const goals = new Goals(deps, overrides.goals);
   const payoutProvider = overrides.payoutProvider ?? deps.payoutProvider;
   const payouts = new Payouts({ ...deps, payoutProvider }, overrides.payouts);
-  deps.endings.push(payouts.ending);
-  const services: CommunityServices = { payouts };
-  const running: { start: () => void; close: () => Promise<void> }[] = [payouts];
+  const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  const reports = new Reports(deps, overrides.reports);
+  // In the lock order: battles, boxes, accounts, logs.
+  deps.endings.push(boxes.ending, goals.ending, payouts.ending, moderation.slowModes.ending);
+  deps.watchHooks.push(moderation.bans.watchHook);
+  const services: CommunityServices = { boxes, reactions, goals, payouts, moderation, reports };
+  const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,
     start: () => {

@@ -81,7 +81,7 @@ const PARENTS: [statement: string, constraint: string][] = [
   ['TRUNCATE live_log', 'live_event_stream_id_fkey'],
   ['DELETE FROM gift', 'gift_sent_gift_id_fkey'],
   ['UPDATE gift SET id = id + 1000000', 'gift_sent_gift_id_fkey'],
-  ['TRUNCATE gift', 'gift_sent_gift_id_fkey'],
+  ['TRUNCATE gift CASCADE', 'gift_sent_gift_id_fkey'],
   ['DELETE FROM stream_gifter', 'gift_sent_stream_id_viewer_id_fkey'],
   ['UPDATE stream_gifter SET stream_id = stream_id + 1000000', 'gift_sent_stream_id_viewer_id_fkey'],
   [`UPDATE stream_gifter SET viewer_id = ${NONE}`, 'gift_sent_stream_id_viewer_id_fkey'],

@@ -3,9 +3,29 @@
 /** A kind of gift. */
 export type Kind = { id: bigint; name: string; coins: number; active: boolean };
 /** A person with coins. */
-export type Person = { id: bigint; handle: string; displayName: string; coins: number };
+export type Person = {
+  id: bigint;
+  handle: string;
+  displayName: string;
+  coins: number;
+  /** What may be spent on one gift, and altogether; null: as much as there is. */
+  giftCap: number | null;
+  capLeft: number | null;
+  /** Why they may not send gifts at all. */
+  keptOut: 'MUTED' | 'BANNED' | 'NOT_ALLOWED' | undefined;
+};
+/** What a creator does for a gift. A rule that cools down does so for longer than any test. */
+export type Rule = {
+  id: bigint;
+  kindId: bigint;
+  minQuantity: number | null;
+  minStreak: number | null;
+  priority: number;
+  durationMs: number;
+  cools: boolean;
+};
 /** A stream and the rate of its diamonds. */
-export type Stream = { id: bigint; live: boolean; rateCoins: number; rateDiamonds: number };
+export type Stream = { id: bigint; live: boolean; rateCoins: number; rateDiamonds: number; rules: readonly Rule[] };
 /** One gift to be sent. */
 export type Order = { viewerId: bigint; idempotencyKey: string; streamId: bigint; giftId: bigint; quantity: number };
 
@@ -15,6 +35,8 @@ export type ModelEvent = { streamId: bigint; seq: number; type: string; payload:
 export type ModelOutcome =
   | { kind: 'SENT' | 'REPLAYED'; event: ModelEvent }
   | { kind: 'INSUFFICIENT_COINS'; available: number; required: number }
+  | { kind: 'SPENDING_CAP'; remaining: number }
+  | { kind: 'MUTED' | 'BANNED' | 'NOT_ALLOWED' }
   | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'UNKNOWN_GIFT' | 'STREAM_NOT_LIVE' };
 
 type Streak = { kind: Kind; total: number; coins: number; expired: boolean };
@@ -23,6 +45,8 @@ type Streak = { kind: Kind; total: number; coins: number; expired: boolean };
 export class GiftModel {
   readonly log: ModelEvent[] = [];
   readonly streaks = new Map<string, Streak>();
+  /** Reactions that wait, by stream, in the order in which they came. */
+  readonly queues = new Map<bigint, { ruleId: bigint; priority: number; durationMs: number }[]>();
   readonly #sent = new Map<string, { order: Order; event: ModelEvent }>();
   readonly #seqs = new Map<bigint, number>();
   readonly #coins = new Map<bigint, number>();
@@ -62,9 +86,13 @@ export class GiftModel {
     if (!stream) return { kind: 'UNKNOWN_STREAM' };
     if (!kind?.active) return { kind: 'UNKNOWN_GIFT' };
     if (!stream.live) return { kind: 'STREAM_NOT_LIVE' };
+    if (sender.keptOut) return { kind: sender.keptOut };
     const required = kind.coins * order.quantity;
+    const spendable = Math.min(sender.giftCap ?? Number.POSITIVE_INFINITY, sender.capLeft ?? Number.POSITIVE_INFINITY);
+    if (required > spendable) return { kind: 'SPENDING_CAP', remaining: spendable };
     if (sender.coins < required) return { kind: 'INSUFFICIENT_COINS', available: sender.coins, required };
     sender.coins -= required;
+    if (sender.capLeft !== null) sender.capLeft -= required;
     this.#coins.set(stream.id, this.coinsOf(stream.id) + required);
     const streak = this.#continueStreak(stream, sender, kind, order.quantity, required);
     const event = this.#append(stream.id, 'GIFT_SENT', {
@@ -75,7 +103,35 @@ export class GiftModel {
       streak,
     });
     this.#sent.set(key, { order, event });
+    this.#react(stream, sender, order, streak, event.seq);
     return { kind: 'SENT', event };
+  }
+
+  #react(stream: Stream, sender: Person, order: Order, streak: number, giftSeq: number): void {
+    const queue = this.queues.get(stream.id) ?? [];
+    this.queues.set(stream.id, queue);
+    const least = (rule: Rule) => rule.minStreak ?? rule.minQuantity ?? 0;
+    const [rule] = stream.rules
+      .filter(({ kindId }) => kindId === order.giftId)
+      .filter(({ minStreak, minQuantity }) =>
+        minStreak === null
+          ? order.quantity >= (minQuantity ?? 0)
+          : streak >= minStreak && streak - order.quantity < minStreak,
+      )
+      .filter(({ id, cools }) => !cools || !queue.some(({ ruleId }) => ruleId === id))
+      .sort((a, b) => b.priority - a.priority || least(b) - least(a) || Number(a.id - b.id));
+    if (!rule) return;
+    const before = queue.filter(({ priority }) => priority >= rule.priority);
+    this.#append(stream.id, 'REACTION_QUEUED', {
+      reaction: `Rule ${rule.id}`,
+      animation: null,
+      sound: 'pop',
+      position: before.length + 1,
+      etaMs: before.reduce((sum, { durationMs }) => sum + durationMs, 0),
+      giftSeq,
+      sender: profile(sender),
+    });
+    queue.push({ ruleId: rule.id, priority: rule.priority, durationMs: rule.durationMs });
   }
 
   #continueStreak(stream: Stream, sender: Person, kind: Kind, quantity: number, coins: number): number {

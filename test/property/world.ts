@@ -3,7 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { accountNames } from '../../src/domains/wallet/wallet.api.ts';
 import type { Services } from '../../src/graphql/context.ts';
 import { freshHandle } from '../support/operations.ts';
-import type { Kind, Person, Stream } from './gift-model.ts';
+import type { Kind, Person, Rule, Stream } from './gift-model.ts';
+
+/** Longer than any test. */
+const COOLDOWN_MS = 3_600_000;
 
 /** Signs in somebody new who has so many coins. */
 export async function person({ accounts, wallets, db }: Services, coins: number): Promise<Person> {
@@ -16,7 +19,8 @@ export async function person({ accounts, wallets, db }: Services, coins: number)
       await wallets.post(sql, [{ debit: debit!, credit: credit!, ...grant }]);
     });
   }
-  return { id: viewer.id, handle: viewer.handle, displayName: viewer.displayName, coins };
+  const { id, handle, displayName } = viewer;
+  return { id, handle, displayName, coins, giftCap: null, capLeft: null, keptOut: undefined };
 }
 
 /** A new creator goes live at a rate of their own. */
@@ -30,7 +34,59 @@ export async function stream(
   const { viewer } = await accounts.signIn(freshHandle('c'));
   const id = await streams.start(viewer, 'a stream');
   if (!live) await streams.end(viewer, id);
-  return { id, live, rateCoins, rateDiamonds };
+  return { id, live, rateCoins, rateDiamonds, rules: [] };
+}
+
+/** Sets somebody's caps on a gift and on a day, of which something is spent. */
+export async function limit(
+  { db }: Services,
+  who: Person,
+  caps: { gift: number | null; day: number | null; spent: number },
+) {
+  await db.pool.query(
+    `INSERT INTO spending_limit (viewer_id, gift_cap, day_cap, month_cap, day, day_coins, month, month_coins)
+     SELECT $1, $2, $3, $3::bigint * 2, now() AT TIME ZONE 'UTC', $4, date_trunc('month', now() AT TIME ZONE 'UTC'), $4`,
+    [who.id, caps.gift, caps.day, caps.spent],
+  );
+  who.giftCap = caps.gift;
+  who.capLeft = caps.day === null ? null : Math.max(caps.day - caps.spent, 0);
+}
+
+/** Keeps somebody from gifting: in a stream, or everywhere, or for their age. */
+export async function keepOut({ db }: Services, who: Person, why: NonNullable<Person['keptOut']>) {
+  if (why === 'NOT_ALLOWED') {
+    await db.pool.query('UPDATE viewer SET birth_date = current_date WHERE id = $1', [who.id]);
+  } else {
+    await db.pool.query(
+      `INSERT INTO restriction (viewer_id, creator_id, banned_until, gifts_until)
+       VALUES ($1, 0, CASE WHEN $2 THEN 'infinity'::timestamptz END, now() + interval '1 day')`,
+      [who.id, why === 'BANNED'],
+    );
+  }
+  who.keptOut = why;
+}
+
+/** Gives a stream's creator rules. */
+export async function setRules({ db }: Services, stream: Stream, rules: readonly Omit<Rule, 'id'>[]): Promise<Stream> {
+  const made: Rule[] = [];
+  for (const rule of rules) {
+    const { rows } = await db.pool.query<{ id: string }>(
+      `WITH made AS (SELECT nextval('reaction_rule_id_seq') AS id)
+       INSERT INTO reaction_rule (id, creator_id, gift_id, min_quantity, min_streak, phrase, sound, priority, cooldown_ms, duration_ms)
+       SELECT m.id, s.creator_id, $2, $3, $4, 'Rule ' || m.id, 'pop', $5, $6, $7 FROM made m, stream s WHERE s.id = $1 RETURNING id::text`,
+      [
+        stream.id,
+        rule.kindId,
+        rule.minQuantity,
+        rule.minStreak,
+        rule.priority,
+        rule.cools ? COOLDOWN_MS : 0,
+        rule.durationMs,
+      ],
+    );
+    made.push({ ...rule, id: BigInt(rows[0]!.id) });
+  }
+  return { ...stream, rules: made };
 }
 
 /** The kinds of gift of the seed, and one that is not sold any more. */

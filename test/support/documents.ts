@@ -11,7 +11,15 @@ const TRUST = `trust { sellerVerified disputeRate deliveryPromiseDays escrow pri
 export const OFFER_FIELDS = `id variant { id sku title available price { minorUnits currency } }
   product { ${PRODUCT} ${TRUST} } unitPrice { amount minorUnits currency }
   quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
+const REACTION_EVENT = `reactionId reaction animation sound giftSeq ${SENDER}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
+
+/** All fields of a goal. */
+export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
+const LEVEL = 'level coins progress target expiresAt firstSeq';
+/** All fields of a treasure box that an event carries. */
+export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
+  fundedAt opensAt closesAt closedAt returnedCoins`;
 
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
@@ -19,13 +27,27 @@ export const LIVE_EVENT_FIELDS = `
   ... on StreamStarted { title }
   ... on ChatMessage { ${SENDER} text }
   ... on GiftSent { ${GIFT_SENT} }
+  ... on GiftReversed { giftSeq ${SENDER} gift { id name coins } quantity coins reason }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
+  ... on ReactionQueued { ${REACTION_EVENT} position etaMs }
+  ... on ReactionPerformed { ${REACTION_EVENT} durationMs }
+  ... on ReactionSkipped { ${REACTION_EVENT} coins }
   ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
   ... on ProductUnpinned { productId }
   ... on ProductPurchased { buyer { id handle displayName } product { ${PRODUCT} } quantity }
   ... on OfferStarted { offer { ${OFFER_FIELDS} } }
   ... on OfferStockChanged { offerId remaining }
   ... on OfferEnded { offerId reason }
+  ... on GoalStarted { goal { ${GOAL_FIELDS} } }
+  ... on GoalReached { goal { ${GOAL_FIELDS} } }
+  ... on GoalEnded { goal { ${GOAL_FIELDS} } }
+  ... on LevelStarted { ${LEVEL} }
+  ... on LevelRaised { ${LEVEL} }
+  ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
+  ... on BoxFunded { box { ${BOX_FIELDS} } }
+  ... on BoxOpened { boxId }
+  ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
+  ... on BoxClosed { boxId endReason: reason claimed returnedCoins }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -61,6 +83,13 @@ const VOUCHER = 'id state code verifiedAt';
 const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } orderState order { id } replayed`;
 const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`;
 
+/** All fields of a reaction. */
+export const REACTION_FIELDS = `id phrase animation sound priority durationMs state ${SENDER} giftSeq queuedAt doneAt position etaMs`;
+const REACTION = `reaction { ${REACTION_FIELDS} } replayed`;
+/** All fields of a rule for reactions. */
+export const REACTION_RULE_FIELDS = `id gift { id name coins } minQuantity minStreak phrase animation sound priority cooldownMs
+  durationMs active`;
+
 /** How an order is on its way. */
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
@@ -70,16 +99,34 @@ export const PAYOUT_FIELDS = `id state nextStates requestedDiamonds diamonds amo
   rateDiamonds rateAmount { minorUnits } failure sentAt endedAt`;
 const IDENTITY = 'identity { status submittedAt decidedAt } replayed';
 const HOLD = 'hold { id diamonds reason releasedAt } replayed';
+/** The caps of a wallet. */
+export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
+
+/** A viewer's age, as they see it. */
+export const VIEWER_AGE = 'ageConfirmed region giftsAllowedFrom';
+const REGION_RULE = '{ region giftAgeMin giftsAllowed }';
+const RESTRICTION = 'restriction { viewerId creator { id } ban { until } mute { until } }';
 
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
+  closeQuarter: 'report { year quarter giftCoins closed checksum } replayed',
+  createReportLink: 'path expiresAt',
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } replayed',
+  muteViewer: `until ${RESTRICTION}`,
+  unmuteViewer: `${RESTRICTION} replayed`,
+  banViewer: `until ${RESTRICTION}`,
+  unbanViewer: `${RESTRICTION} replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  confirmAge: `viewer { ${VIEWER_AGE} } replayed`,
+  correctAge: 'age { viewerId birthDate region giftsAllowedFrom } replayed',
+  setRegionRule: `rule ${REGION_RULE}`,
+  removeRegionRule: `rules ${REGION_RULE}`,
+  setSpendingCap: `wallet { coins ${SPENDING_CAPS} }`,
   recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
   unfollowCreator: 'creator { id isFollowed } replayed',
@@ -90,6 +137,16 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  createReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
+  updateReactionRule: `rule { ${REACTION_RULE_FIELDS} }`,
+  deleteReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
+  performReaction: REACTION,
+  performNextReaction: REACTION,
+  setAutoPerform: 'creator { id autoPerforms } replayed',
+  startGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  endGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
+  claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -131,6 +188,7 @@ const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  performReaction: '... on ReactionStateError { state }',
   registerMerchant: '... on HandleTakenError { handle }',
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',
@@ -142,8 +200,12 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  startGoal: '... on GoalStateError { state }',
+  endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
-  sendLikes: '... on OverloadedError { retryAfterMs }',
+  sendChatMessage: `... on MutedError { until } ... on BannedError { bannedUntil: until } ... on SlowModeError { retryAfterMs }`,
+  sendLikes:
+    '... on OverloadedError { retryAfterMs } ... on MutedError { until } ... on BannedError { bannedUntil: until }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',
   buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
@@ -157,7 +219,13 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   requestPayout: `... on IdentityRequiredError { status } ... on InsufficientDiamondsError { required available }
     ... on PayoutLimitError { minimum { minorUnits } remaining { minorUnits } resetsAt } ... on PayoutRefusedError { failure }`,
   holdEarnings: '... on InsufficientDiamondsError { required available }',
-  sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
+  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
+    ... on SpendingCapReachedError { period remaining resetsAt } ... on AgeRestrictedError { allowedFrom }
+    ... on MutedError { until } ... on BannedError { bannedUntil: until } ... on ReactionQueueFullError { retryAfterMs }`,
+  fundTreasureBox: `... on InsufficientCoinsError { required available } ... on SpendingCapReachedError { period remaining resetsAt }
+    ... on AgeRestrictedError { allowedFrom } ... on MutedError { until } ... on BannedError { until }`,
+  claimTreasureBox:
+    '... on BoxStateError { boxState: state opensAt } ... on BannedError { until } ... on OverloadedError { retryAfterMs }',
 };
 
 /** The mutations that `mutate` knows. */

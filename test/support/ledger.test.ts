@@ -12,8 +12,8 @@ const SETUP = `
       ('PLATFORM', 900, 'DIAMOND', 'ISSUANCE'), ('CREATOR', 900, 'DIAMOND', 'TEST_PENDING') RETURNING id, unit, kind
   ), rate AS (INSERT INTO rate_card (coins, diamonds) VALUES (2, 1) RETURNING id
   ), viewer AS (
-    INSERT INTO viewer (subject, handle, display_name, wallet_id)
-      SELECT 'test:books', 'books_test', 'Books', id FROM account WHERE kind = 'TEST_WALLET' RETURNING id, wallet_id
+    INSERT INTO viewer (subject, handle, display_name, wallet_id, birth_date)
+      SELECT 'test:books', 'books_test', 'Books', id, '1990-01-01' FROM account WHERE kind = 'TEST_WALLET' RETURNING id, wallet_id
   ), creator AS (INSERT INTO creator (viewer_id) SELECT id FROM viewer RETURNING id
   ), gift AS (INSERT INTO gift (name, coins) VALUES ('Test Tulip', 1) RETURNING id
   ), stream AS (

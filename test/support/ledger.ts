@@ -1,6 +1,10 @@
 /** The books of a whole database, checked row by row. */
 import type { ClientBase } from 'pg';
 import { expect } from 'vitest';
+
+import { BOX_RULES } from './box-ledger.ts';
+import { REVERSAL_RULES } from './reversal-ledger.ts';
+
 import { SHOP_RULES } from './shop-ledger.ts';
 
 /** A pool, or one connection to look from inside its SQL transaction. */
@@ -63,9 +67,12 @@ const RULES: Record<string, string> = {
 /** The rules that are broken, with some of the rows that break them. */
 export async function brokenRules(pool: Queryable): Promise<Record<string, unknown[]>> {
   const broken: Record<string, unknown[]> = {};
-  // A database that is not migrated yet has no shop.
-  const { rows: shops } = await pool.query("SELECT 1 WHERE to_regclass('shop_order') IS NOT NULL");
-  for (const [rule, sql] of Object.entries(shops.length > 0 ? { ...RULES, ...SHOP_RULES } : RULES)) {
+  // A database that is not migrated yet has no shop, or takes nothing back.
+  const has = async (table: string) => (await pool.query('SELECT to_regclass($1) AS it', [table])).rows[0].it !== null;
+  const shop = (await has('shop_order')) ? SHOP_RULES : {};
+  const reversals = (await has('gift_reversal')) ? REVERSAL_RULES : {};
+  const boxes = (await has('treasure_box')) ? BOX_RULES : {};
+  for (const [rule, sql] of Object.entries({ ...RULES, ...shop, ...reversals, ...boxes })) {
     const { rows } = await pool.query(`${sql} LIMIT 5`);
     if (rows.length > 0) broken[rule] = rows;
   }

@@ -79,8 +79,9 @@ CREATE FUNCTION spending_left(l spending_limit, p_at timestamptz)
 RETURNS TABLE (gift_cap bigint, day_cap bigint, month_cap bigint, day_left bigint, month_left bigint, day date, month date)
 LANGUAGE sql IMMUTABLE AS $$
   SELECT c.gift_cap, c.day_cap, c.month_cap,
-         greatest(c.day_cap - CASE WHEN l.day = t.day THEN l.day_coins ELSE 0 END, 0),
-         greatest(c.month_cap - CASE WHEN l.month = t.month THEN l.month_coins ELSE 0 END, 0),
+         -- greatest() leaves nulls out: where there is no cap, nothing is to be left of it.
+         CASE WHEN c.day_cap IS NOT NULL THEN greatest(c.day_cap - CASE WHEN l.day = t.day THEN l.day_coins ELSE 0 END, 0) END,
+         CASE WHEN c.month_cap IS NOT NULL THEN greatest(c.month_cap - CASE WHEN l.month = t.month THEN l.month_coins ELSE 0 END, 0) END,
          t.day, t.month
     FROM (SELECT greatest(l.day, (p_at AT TIME ZONE 'UTC')::date) AS day,
                  greatest(l.month, date_trunc('month', p_at AT TIME ZONE 'UTC')::date) AS month) t,

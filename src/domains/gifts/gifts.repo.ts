@@ -2,6 +2,7 @@ import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts'
 import { groupBy } from '../../kernel/group-by.ts';
 import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
 import type { WalletState } from '../wallet/wallet.api.ts';
+import type { CapPeriod } from '../wallet/wallet.errors.ts';
 import { type GiftSentEvent, streakEnded } from './gifts.events.ts';
 
 /** A kind of gift. */
@@ -20,7 +21,10 @@ export type GiftOrder = {
 export type GiftOutcome =
   | { kind: 'SENT' | 'REPLAYED'; event: GiftSentEvent; wallet: WalletState }
   | { kind: 'INSUFFICIENT_COINS'; available: bigint; required: bigint }
-  | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'UNKNOWN_GIFT' | 'STREAM_NOT_LIVE' };
+  | { kind: 'SPENDING_CAP'; remaining: bigint; period: CapPeriod; resetsAt: Date }
+  | { kind: 'MUTED' | 'BANNED'; until: Date | null }
+  | { kind: 'NOT_ALLOWED'; allowedFrom: Date | null; giftsAllowed: boolean }
+  | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'UNKNOWN_GIFT' | 'STREAM_NOT_LIVE' | 'REACTION_QUEUE_FULL' };
 
 /** A committed batch: an outcome per gift, and what others are to be told. */
 export type CommittedBatch = { outcomes: GiftOutcome[]; events: LiveEvent[]; wallets: WalletState[] };
@@ -30,6 +34,9 @@ type BatchResult = {
   at: string;
   outcomes: GiftOutcome['kind'][];
   refused: [position: number, available: number, required: number][];
+  capped: [position: number, remaining: number, period: CapPeriod, resetsAt: string][];
+  /** `at`: until when they are muted or banned, or from when they may send gifts. */
+  keptOut: [position: number, at: string | null, giftsAllowed: boolean][];
   replays: [position: number, seq: number, occurredAt: string, payload: GiftSentEvent['payload']][];
   events: [streamId: number, seq: number, type: string, payload: unknown][];
   wallets: [viewerId: number, coins: number, version: number][];
@@ -72,14 +79,7 @@ function toCommittedBatch(batch: readonly GiftOrder[], result: BatchResult): Com
   const events = result.events.map(([streamId, seq, type, payload]): LiveEvent => {
     return { streamId: BigInt(streamId), seq: BigInt(seq), type, occurredAt, payload };
   });
-  const known = new Map<number, GiftOutcome>();
-  for (const [position, available, required] of result.refused) {
-    known.set(position, {
-      kind: 'INSUFFICIENT_COINS',
-      available: BigInt(available),
-      required: BigInt(required),
-    });
-  }
+  const known = toRefusals(result);
   for (const [position, seq, at, payload] of result.replays) {
     const { streamId, viewerId } = batch[position - 1]!;
     const event = { streamId, seq: BigInt(seq), type: 'GIFT_SENT' as const, occurredAt: new Date(at), payload };
@@ -93,6 +93,32 @@ function toCommittedBatch(batch: readonly GiftOrder[], result: BatchResult): Com
     return known.get(index + 1) ?? ({ kind } as GiftOutcome);
   });
   return { outcomes, events, wallets: [...walletOf.values()] };
+}
+
+/** What there is to say of the gifts that were refused, by position. */
+function toRefusals(result: BatchResult): Map<number, GiftOutcome> {
+  const refusals = new Map<number, GiftOutcome>();
+  for (const [position, available, required] of result.refused) {
+    refusals.set(position, {
+      kind: 'INSUFFICIENT_COINS',
+      available: BigInt(available),
+      required: BigInt(required),
+    });
+  }
+  for (const [position, remaining, period, resetsAt] of result.capped) {
+    refusals.set(position, {
+      kind: 'SPENDING_CAP',
+      remaining: BigInt(remaining),
+      period,
+      resetsAt: new Date(resetsAt),
+    });
+  }
+  for (const [position, time, giftsAllowed] of result.keptOut) {
+    const kind = result.outcomes[position - 1] as 'MUTED' | 'BANNED' | 'NOT_ALLOWED';
+    const date = time === null || time === 'infinity' ? null : new Date(time);
+    refusals.set(position, kind === 'NOT_ALLOWED' ? { kind, allowedFrom: date, giftsAllowed } : { kind, until: date });
+  }
+  return refusals;
 }
 
 /** All kinds of gift on sale, cheapest first. */
@@ -119,7 +145,7 @@ export async function listTopGifters(
        FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY r(stream_id, places, request)
        CROSS JOIN LATERAL (
          SELECT viewer_id, coins, (row_number() OVER (ORDER BY coins DESC, viewer_id))::int AS rank FROM stream_gifter
-          WHERE stream_id = r.stream_id ORDER BY coins DESC, viewer_id LIMIT r.places
+          WHERE stream_id = r.stream_id AND coins > 0 ORDER BY coins DESC, viewer_id LIMIT r.places
        ) t JOIN viewer v ON v.id = t.viewer_id ORDER BY r.request, t.rank`,
     [requests.map((request) => request.streamId), requests.map((request) => request.limit)],
   );

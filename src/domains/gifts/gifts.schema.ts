@@ -1,6 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { requireActor } from '../../graphql/context.ts';
-import { commonErrors } from '../../graphql/errors.ts';
+import { commonErrors, ErrorInterface } from '../../graphql/errors.ts';
 import { fromGlobalId, toRowId } from '../../graphql/global-id.ts';
 import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
@@ -8,12 +8,15 @@ import { IdempotencyConflictError, NotFoundError, OverloadedError } from '../../
 import type { LiveEvent } from '../../live/live-event.ts';
 import { topics } from '../../live/topics.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
+import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
+import { ReactionQueueFullError } from '../reactions/reactions.errors.ts';
 import { LiveEventInterface } from '../streams/live-event.schema.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
 import { LiveStreamType } from '../streams/streams.schema.ts';
-import { InsufficientCoinsError } from '../wallet/wallet.errors.ts';
+import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/wallet.errors.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
-import type { GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
+import { AgeRestrictedError, RegionRestrictedError } from './gifts.errors.ts';
+import type { GiftReversedPayload, GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
 import { findGifts } from './gifts.repo.ts';
 import { QUANTITY_MAX, type SentGift, STREAK_WINDOW_MS } from './gifts.service.ts';
 
@@ -112,6 +115,45 @@ builder.objectRef<LiveEvent<'STREAK_ENDED', StreakEndedPayload>>('StreakEnded').
   }),
 });
 
+builder.objectRef<LiveEvent<'GIFT_REVERSED', GiftReversedPayload>>('GiftReversed').implement({
+  description:
+    'A gift was taken back, whole. The only event that may come behind StreamEnded: it corrects what the stream has shown.',
+  interfaces: [LiveEventInterface],
+  fields: (t) => ({
+    giftSeq: t.field({
+      type: 'SafeInt',
+      public: true,
+      description: 'The number of its GiftSent in this stream.',
+      resolve: (event) => event.payload.giftSeq,
+    }),
+    sender: t.field({
+      type: PublicProfileType,
+      public: true,
+      description: 'Who had sent it.',
+      resolve: (event) => event.payload.sender,
+    }),
+    gift: t.field({
+      type: GiftType,
+      public: true,
+      description: 'Which kind, at the price that was paid.',
+      resolve: (event) => event.payload.gift,
+    }),
+    quantity: t.int({ public: true, description: 'How many it was.', resolve: (event) => event.payload.quantity }),
+    coins: t.field({
+      type: 'SafeInt',
+      public: true,
+      description: 'What they had cost together.',
+      resolve: (event) => event.payload.coins,
+    }),
+    reason: t.string({
+      public: true,
+      description:
+        'REACTION_SKIPPED: its reaction will not be played. CHARGEBACK: its coins were not paid for. More may follow.',
+      resolve: (event) => event.payload.reason,
+    }),
+  }),
+});
+
 const TopGifterType = builder
   .objectRef<{ viewerId: bigint; handle: string; displayName: string; coins: bigint; rank: number }>('TopGifter')
   .implement({
@@ -142,6 +184,25 @@ builder.objectField(LiveStreamType, 'topGifters', (t) =>
       services.gifts.topGifters(id, Math.min(first ?? TOP_GIFTERS_DEFAULT, TOP_GIFTERS_MAX)),
   }),
 );
+
+builder.objectType(AgeRestrictedError, {
+  name: 'AgeRestrictedError',
+  description:
+    'The viewer is too young for gifts where they live, or has not said how old they are. Nothing was spent.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    allowedFrom: t.expose('allowedFrom', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When they will be old enough; null: they have not said how old they are.',
+    }),
+  }),
+});
+builder.objectType(RegionRestrictedError, {
+  name: 'RegionRestrictedError',
+  description: 'Gifts cannot be sent from where the viewer lives. Nothing was spent.',
+  interfaces: [ErrorInterface],
+});
 
 const SendGiftInput = builder.inputType('SendGiftInput', {
   description: 'Which gift to send, and where.',
@@ -185,6 +246,12 @@ builder.mutationField('sendGift', (t) =>
         ...commonErrors,
         NotFoundError,
         InsufficientCoinsError,
+        SpendingCapReachedError,
+        AgeRestrictedError,
+        RegionRestrictedError,
+        MutedError,
+        BannedError,
+        ReactionQueueFullError,
         StreamNotLiveError,
         IdempotencyConflictError,
         OverloadedError,

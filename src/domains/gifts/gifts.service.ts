@@ -2,14 +2,17 @@ import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { classifyBatchError } from '../../db/sql-errors.ts';
-import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
+import { type DomainError, IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import { InFlight } from '../../kernel/in-flight.ts';
 import type { Live } from '../../live/live.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
+import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
+import { ReactionQueueFullError } from '../reactions/reactions.errors.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
 import type { WalletState, Wallets } from '../wallet/wallet.api.ts';
-import { InsufficientCoinsError } from '../wallet/wallet.errors.ts';
+import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/wallet.errors.ts';
+import { AgeRestrictedError, RegionRestrictedError } from './gifts.errors.ts';
 import type { GiftSentEvent } from './gifts.events.ts';
 import {
   type GiftOrder,
@@ -31,6 +34,8 @@ export const BATCH_MAX = 500;
 /** Gifts that may wait; one more is refused with OverloadedError. */
 export const QUEUE_MAX = 10_000;
 const RETRY_AFTER_MS = 500;
+/** A reaction or two later there is room in a full queue. */
+const QUEUE_FULL_RETRY_AFTER_MS = 5_000;
 const ATTEMPTS_MAX = 5;
 /** Leaderboards that one statement reads. */
 const BOARDS_PER_READ_MAX = 100;
@@ -81,6 +86,12 @@ export class Gifts {
    * Sends a gift, once per key: coins leave the wallet, diamonds are earned and the feed hears of it, all or nothing.
    * @throws {IdempotencyConflictError} the key stands for another gift
    * @throws {InsufficientCoinsError}
+   * @throws {SpendingCapReachedError}
+   * @throws {AgeRestrictedError}
+   * @throws {RegionRestrictedError}
+   * @throws {MutedError}
+   * @throws {BannedError}
+   * @throws {ReactionQueueFullError}
    * @throws {StreamNotLiveError}
    * @throws {NotFoundError} no such stream or gift
    * @throws {OverloadedError}
@@ -93,16 +104,8 @@ export class Gifts {
       case 'SENT':
       case 'REPLAYED':
         return { event: outcome.event, wallet: outcome.wallet, replayed: joined || outcome.kind === 'REPLAYED' };
-      case 'INSUFFICIENT_COINS':
-        throw new InsufficientCoinsError(outcome);
-      case 'CONFLICT':
-        throw new IdempotencyConflictError();
-      case 'STREAM_NOT_LIVE':
-        throw new StreamNotLiveError();
-      case 'UNKNOWN_STREAM':
-        throw new NotFoundError('stream');
-      case 'UNKNOWN_GIFT':
-        throw new NotFoundError('gift');
+      default:
+        throw refusalOf(outcome);
     }
   }
 
@@ -123,6 +126,32 @@ export class Gifts {
     live.announce(committed.events);
     if (committed.events.length > 0) wallets.announce(committed.wallets);
     return committed.outcomes;
+  }
+}
+
+/** Why a gift was not sent. */
+function refusalOf(outcome: Exclude<GiftOutcome, { kind: 'SENT' | 'REPLAYED' }>): DomainError {
+  switch (outcome.kind) {
+    case 'INSUFFICIENT_COINS':
+      return new InsufficientCoinsError(outcome);
+    case 'SPENDING_CAP':
+      return new SpendingCapReachedError(outcome);
+    case 'NOT_ALLOWED':
+      return outcome.giftsAllowed ? new AgeRestrictedError(outcome.allowedFrom) : new RegionRestrictedError();
+    case 'MUTED':
+      return new MutedError(outcome.until);
+    case 'BANNED':
+      return new BannedError(outcome.until);
+    case 'REACTION_QUEUE_FULL':
+      return new ReactionQueueFullError(QUEUE_FULL_RETRY_AFTER_MS);
+    case 'CONFLICT':
+      return new IdempotencyConflictError();
+    case 'STREAM_NOT_LIVE':
+      return new StreamNotLiveError();
+    case 'UNKNOWN_STREAM':
+      return new NotFoundError('stream');
+    case 'UNKNOWN_GIFT':
+      return new NotFoundError('gift');
   }
 }
 

@@ -7,6 +7,7 @@ import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { topics } from '../../live/topics.ts';
+import type { WalletState } from '../wallet/wallet.api.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
 import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
 import { type CoinPackRow, findCoinPacks } from './payments.repo.ts';
@@ -79,17 +80,15 @@ const BuyCoinsInput = builder.inputType('BuyCoinsInput', {
   }),
 });
 
-const BuyCoinsSuccess = builder
-  .objectRef<{ wallet: { coins: bigint }; replayed: boolean }>('BuyCoinsSuccess')
-  .implement({
-    description: 'The coins are in the wallet.',
-    fields: (t) => ({
-      wallet: t.expose('wallet', { type: WalletType, description: 'Your wallet now.' }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'True if an earlier call with this key had bought them already.',
-      }),
+const BuyCoinsSuccess = builder.objectRef<{ wallet: WalletState; replayed: boolean }>('BuyCoinsSuccess').implement({
+  description: 'The coins are in the wallet.',
+  fields: (t) => ({
+    wallet: t.expose('wallet', { type: WalletType, description: 'Your wallet now.' }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'True if an earlier call with this key had bought them already.',
     }),
-  });
+  }),
+});
 
 builder.mutationField('buyCoins', (t) =>
   t.field({

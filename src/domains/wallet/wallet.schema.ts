@@ -5,7 +5,7 @@ import type { Earnings } from './wallet.api.ts';
 import { InsufficientCoinsError } from './wallet.errors.ts';
 
 /** A viewer's wallet. */
-export const WalletType = builder.objectRef<{ coins: number | bigint }>('Wallet').implement({
+export const WalletType = builder.objectRef<{ viewerId: bigint; coins: number | bigint }>('Wallet').implement({
   description: "A viewer's coins. Only the viewer sees it.",
   fields: (t) => ({
     coins: t.expose('coins', { type: 'SafeInt', description: 'Coins to spend.' }),
@@ -50,6 +50,6 @@ builder.subscriptionField('walletUpdates', (t) =>
     description: 'Your wallet: its state now, and again after every change. A slow reader gets the newest state only.',
     authScopes: { signedIn: true },
     subscribe: (_root, _args, context) => context.services.wallets.watch(requireActor(context).id),
-    resolve: (wallet) => wallet,
+    resolve: (wallet, _args, context) => ({ viewerId: requireActor(context).id, coins: wallet.coins }),
   }),
 );

@@ -49,6 +49,7 @@ test('a database in use is migrated: its gifts are known, its streaks go on, its
     const { applied } = await applyMigrations(url);
     expect(applied).toContain('20261122000002_gift_speed');
     await expectBooksBalanced(pool);
+    await pool.query("UPDATE viewer SET birth_date = '1990-01-01'"); // who has not said how old they are sends no gifts
     const order = { viewerId: 1n, streamId: 1n, giftId: 1n, quantity: 2 };
     const { outcomes } = await sendBatch(
       pool,
