@@ -184,7 +184,7 @@ async function createDomains(
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
   const endCalls = () => Promise.all([provider.close?.(), stripe?.payouts.close()]);
-  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
+  const payments = new Payments({ db, live, wallets, provider, log }, overrides.payments);
   /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
   const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
   const endings: StreamEnding[] = [];

@@ -1,13 +1,16 @@
 /** A gift is taken back once: coins, diamonds, the place on the board and the feed agree, whatever happens at once. */
+import type { Pool } from 'pg';
 import { describe, expect } from 'vitest';
 import { LIVE_EVENTS } from '../support/documents.ts';
 import type { Feed } from '../support/feed.ts';
+import type { Live as LiveStream } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import {
   type Actor,
   buyCoins,
   endStream,
   type LiveEventEdge,
+  mutate,
   query,
   readLog,
   sendGift,
@@ -15,39 +18,19 @@ import {
   startStream,
   succeed,
 } from '../support/operations.ts';
+import type { Server } from '../support/server.ts';
+import { boardOf, diamondsOf, giftsOf, moveDiamonds, walletOf } from './support/disputes.ts';
 import { rowOf } from './support/ids.ts';
 import { atOnce } from './support/outcomes.ts';
+import { endHolds, expectEarningsBalanced } from './support/payouts.ts';
 import { connectReverser } from './support/reversals.ts';
 import { test as base } from './support/shared-server.ts';
 
-const test = base
-  .extend('reverser', { scope: 'file' }, ({ db }, { onCleanup }) => {
-    const reverser = connectReverser(db.url);
-    onCleanup(() => reverser.close());
-    return reverser;
-  })
-  /** The rows of a viewer's gifts, oldest first. */
-  .extend('giftsOf', ({ db }) => async (viewer: Actor): Promise<bigint[]> => {
-    const { rows } = await db.pool.query('SELECT id FROM gift_sent WHERE viewer_id = $1 ORDER BY id', [
-      rowOf(viewer.id),
-    ]);
-    return rows.map(({ id }) => BigInt(id));
-  })
-  /** A creator's balances in diamonds, by kind. */
-  .extend('diamondsOf', ({ db }) => async (creator: Actor): Promise<Record<string, number>> => {
-    const { rows } = await db.pool.query(
-      `SELECT a.kind, a.balance::int FROM ledger_account a JOIN creator c ON c.id = a.owner_id
-        WHERE c.viewer_id = $1 AND a.owner_type = 'CREATOR' AND a.unit = 'DIAMOND' AND a.balance <> 0`,
-      [rowOf(creator.id)],
-    );
-    return Object.fromEntries(rows.map(({ kind, balance }) => [kind, balance]));
-  })
-  .extend('boardOf', ({ server }) => async (streamId: string) => {
-    const document = `query Board($id: ID!) { liveStream(id: $id) { topGifters { coins profile { handle } } } }`;
-    type Board = { liveStream: { topGifters: { coins: number; profile: { handle: string } }[] } };
-    const { liveStream } = await query<Board>(server.http(), document, { id: streamId });
-    return liveStream.topGifters.map(({ coins, profile }) => [profile.handle, coins]);
-  });
+const test = base.extend('reverser', { scope: 'file' }, ({ db }, { onCleanup }) => {
+  const reverser = connectReverser(db.url);
+  onCleanup(() => reverser.close());
+  return reverser;
+});
 
 type Live = { liveEvents: LiveEventEdge };
 
@@ -56,9 +39,15 @@ async function readUntil(feed: Feed<Live>, type: string): Promise<LiveEventEdge>
   return (await feed.until(({ liveEvents }) => liveEvents.node.type === type)).at(-1)!.liveEvents;
 }
 
+/** Ends a stream, and the hold of what it has earned. */
+async function settle(server: Server, pool: Pool, { creator, streamId }: LiveStream): Promise<void> {
+  await endStream(creator, streamId);
+  await endHolds(pool, creator);
+  await server.app.services.payouts.earnings.settle();
+}
+
 async function coinsOf(viewer: Actor): Promise<number> {
-  return (await query<{ me: { wallet: { coins: number } } }>(viewer.api, '{ me { wallet { coins } } }')).me.wallet
-    .coins;
+  return (await walletOf(viewer)).coins;
 }
 
 test('coins go back, diamonds leave the creator, the board sinks and the feed says so', async ({
@@ -66,18 +55,15 @@ test('coins go back, diamonds leave the creator, the board sinks and the feed sa
   funded,
   live,
   reverser,
-  giftsOf,
-  diamondsOf,
-  boardOf,
 }) => {
   const before = await coinsOf(funded);
   await sendGift(funded, live.streamId, { gift: 'Heart' });
   await sendGift(funded, live.streamId, { gift: 'Ice Cream', quantity: 3 });
-  const [heart, ice] = await giftsOf(funded);
+  const [heart, ice] = await giftsOf(db.pool, funded);
   expect(await reverser.reverse([ice!])).toBe(1);
   expect(await coinsOf(funded)).toBe(before - 50);
-  expect(await diamondsOf(live.creator)).toEqual({ ISSUANCE: -25, PENDING: 25 });
-  expect(await boardOf(live.streamId)).toEqual([[funded.handle, 50]]);
+  expect(await diamondsOf(db.pool, live.creator)).toEqual({ ISSUANCE: -25, PENDING: 25 });
+  expect(await boardOf(funded, live.streamId)).toEqual([[funded.handle, 50]]);
   const log = await readLog(funded.api, live.streamId);
   const sent = log.find(({ node }) => node.type === 'GIFT_SENT' && node.quantity === 3)!.node;
   expect(log.at(-1)!.node).toMatchObject({
@@ -91,7 +77,7 @@ test('coins go back, diamonds leave the creator, the board sinks and the feed sa
   });
   expect(await reverser.reverse([heart!, ice!]), 'once each').toBe(1);
   expect(await coinsOf(funded)).toBe(before);
-  expect(await boardOf(live.streamId), 'who has given nothing has no place').toEqual([]);
+  expect(await boardOf(funded, live.streamId), 'who has given nothing has no place').toEqual([]);
   await expectBooksBalanced(db.pool);
 });
 
@@ -100,10 +86,10 @@ test('ids of no gift are left out, and nothing is nothing', async ({ reverser })
   expect(await reverser.reverse([9_000_000_000n])).toBe(0);
 });
 
-test('of ten at once that take the same gift back, one does', async ({ db, funded, live, reverser, giftsOf }) => {
+test('of ten at once that take the same gift back, one does', async ({ db, funded, live, reverser }) => {
   const before = await coinsOf(funded);
   await sendGift(funded, live.streamId, { gift: 'Heart' });
-  const gifts = await giftsOf(funded);
+  const gifts = await giftsOf(db.pool, funded);
   const counts = await atOnce(10, () => reverser.reverse(gifts));
   expect(counts.reduce((sum, count) => sum + count)).toBe(1);
   expect(await coinsOf(funded)).toBe(before);
@@ -111,39 +97,40 @@ test('of ten at once that take the same gift back, one does', async ({ db, funde
 });
 
 describe('diamonds', () => {
+  test('that pend leave what pends, whatever else there is', async ({ db, server, funded, live, reverser }) => {
+    await sendGift(funded, live.streamId, { gift: 'Heart' });
+    await settle(server, db.pool, live);
+    const { id } = await startStream(live.creator);
+    await sendGift(funded, id, { gift: 'Ice Cream', quantity: 3 });
+    expect(await reverser.reverse((await giftsOf(db.pool, funded)).slice(-1))).toBe(1);
+    expect(await diamondsOf(db.pool, live.creator)).toEqual({ ISSUANCE: -25, AVAILABLE: 25 });
+    await expectEarningsBalanced(db.pool);
+  });
+
   test.for([
-    ['pending ones first', 10, 15, { ISSUANCE: -10, AVAILABLE: 10 }],
-    ['then available ones', 20, 5, { ISSUANCE: -10, AVAILABLE: 10 }],
-    ['what was paid out is owed', 0, 0, { ISSUANCE: -10, PAID: 25, DEBT: -15 }],
-    ['some pending, some available, some owed', 3, 2, { ISSUANCE: -10, PAID: 20, DEBT: -10 }],
-  ] as const)('%s', async ([, available, pending, left], { db, funded, live, reverser, giftsOf, diamondsOf }) => {
+    ['are available', 0, { ISSUANCE: -20, PENDING: 5, AVAILABLE: 15 }],
+    ['are partly paid out', 30, { ISSUANCE: -20, PENDING: 5, PAID: 30, DEBT: -15 }],
+    ['are all paid out', 40, { ISSUANCE: -20, PENDING: 5, PAID: 40, DEBT: -25 }],
+  ] as const)('that were settled and %s', async ([, paid, left], { db, server, funded, live, reverser }) => {
+    await sendGift(funded, live.streamId, { gift: 'Heart' });
     await sendGift(funded, live.streamId, { gift: 'Ice Cream', quantity: 3 });
-    await sendGift(funded, live.streamId, { gift: 'Ice Cream', quantity: 2 });
-    await move(db.pool, live.creator, 'AVAILABLE', available);
-    await move(db.pool, live.creator, 'PAID', 25 - available - pending);
-    expect(await reverser.reverse([(await giftsOf(funded))[0]!])).toBe(1);
-    expect(await diamondsOf(live.creator)).toEqual(left);
+    await settle(server, db.pool, live);
+    await moveDiamonds(db.pool, live.creator, ['AVAILABLE', 'PAID'], paid);
+    const { id } = await startStream(live.creator);
+    await sendGift(funded, id, { gift: 'Ice Cream' });
+    expect(await reverser.reverse((await giftsOf(db.pool, funded)).slice(0, 1))).toBe(1);
+    expect(await diamondsOf(db.pool, live.creator)).toEqual(left);
     await expectBooksBalanced(db.pool);
   });
 
-  /** Moves a creator's pending diamonds, as settlement and payouts do. */
-  async function move(pool: Parameters<typeof expectBooksBalanced>[0], creator: Actor, kind: string, amount: number) {
-    if (amount === 0) return;
-    await pool.query(
-      `WITH c AS (SELECT id FROM creator WHERE viewer_id = $1), opened AS (
-         INSERT INTO ledger_account (owner_type, owner_id, unit, kind) SELECT 'CREATOR', id, 'DIAMOND', $2 FROM c ON CONFLICT DO NOTHING)
-       SELECT FROM c`,
-      [rowOf(creator.id), kind],
-    );
-    await pool.query(
-      `SELECT wallet_post(ARRAY[p.id], ARRAY[t.id], ARRAY['DIAMOND'], ARRAY[$3::bigint], ARRAY['DIAMONDS_SETTLED'], ARRAY[0::bigint], now())
-         FROM creator c
-         JOIN ledger_account p ON p.owner_type = 'CREATOR' AND p.owner_id = c.id AND p.unit = 'DIAMOND' AND p.kind = 'PENDING'
-         JOIN ledger_account t ON t.owner_type = 'CREATOR' AND t.owner_id = c.id AND t.unit = 'DIAMOND' AND t.kind = $2
-        WHERE c.viewer_id = $1`,
-      [rowOf(creator.id), kind, amount],
-    );
-  }
+  test('that pend and were taken back are not settled', async ({ db, server, funded, live, reverser }) => {
+    await sendGift(funded, live.streamId, { gift: 'Heart' });
+    await sendGift(funded, live.streamId, { gift: 'Ice Cream', quantity: 3 });
+    await reverser.reverse((await giftsOf(db.pool, funded)).slice(0, 1));
+    await settle(server, db.pool, live);
+    expect(await diamondsOf(db.pool, live.creator)).toEqual({ ISSUANCE: -15, AVAILABLE: 15 });
+    await expectEarningsBalanced(db.pool);
+  });
 });
 
 test('an open streak goes on: its running count, and what StreakEnded says, is what was sent', async ({
@@ -151,11 +138,10 @@ test('an open streak goes on: its running count, and what StreakEnded says, is w
   funded,
   live,
   reverser,
-  giftsOf,
 }) => {
   await sendGift(funded, live.streamId, { quantity: 2 });
   await sendGift(funded, live.streamId, { quantity: 3 });
-  await reverser.reverse([(await giftsOf(funded))[0]!]);
+  await reverser.reverse([(await giftsOf(db.pool, funded))[0]!]);
   const { giftSent } = succeed(await sendGift(funded, live.streamId, { quantity: 1 }));
   expect(giftSent.streak).toBe(6);
   await endStream(live.creator, live.streamId);
@@ -170,7 +156,6 @@ test('a stream that has ended is corrected: for who watches still, who resumes a
   funded,
   live,
   reverser,
-  giftsOf,
 }) => {
   await sendGift(funded, live.streamId, { gift: 'Heart' });
   const watcher = await server.ws();
@@ -179,7 +164,7 @@ test('a stream that has ended is corrected: for who watches still, who resumes a
   const ended = await readUntil(feed, 'STREAM_ENDED');
   const next = await startStream(live.creator);
   await sendGift(funded, next.id, { gift: 'Heart' });
-  expect(await reverser.reverse(await giftsOf(funded))).toBe(2);
+  expect(await reverser.reverse(await giftsOf(db.pool, funded))).toBe(2);
   const still = await readUntil(feed, 'GIFT_REVERSED');
   expect(still.node.seq).toBe(ended.node.seq + 1);
   const resumed = watcher.subscribe<Live>(LIVE_EVENTS, { streamId: live.streamId, after: ended.cursor });
@@ -190,7 +175,51 @@ test('a stream that has ended is corrected: for who watches still, who resumes a
   await expectBooksBalanced(db.pool);
 });
 
-test('while gifts are sent, gifts are taken back', async ({ db, server, live, reverser, giftsOf }) => {
+describe('spending caps', () => {
+  const remaining = async (viewer: Actor) => {
+    type Me = { me: { wallet: { spendingCaps: { period: string; remaining: number }[] } } };
+    const { me } = await query<Me>(viewer.api, '{ me { wallet { spendingCaps { period remaining } } } }');
+    return Object.fromEntries(me.wallet.spendingCaps.map((cap) => [cap.period, cap.remaining]));
+  };
+  const cap = async (viewer: Actor) => {
+    for (const [period, coins] of [
+      ['DAY', 100],
+      ['MONTH', 200],
+    ] as const) {
+      succeed(await mutate(viewer.api, 'setSpendingCap', { period, coins }));
+    }
+  };
+
+  test.for([
+    ['REACTION_SKIPPED', 'were not spent', { DAY: 90, MONTH: 190 }],
+    ['CHARGEBACK', 'were', { DAY: 40, MONTH: 140 }],
+  ] as const)(
+    'coins of a gift that is taken back for %s %s',
+    async ([reason, , left], { db, funded, live, reverser }) => {
+      await cap(funded);
+      await sendGift(funded, live.streamId, { gift: 'Heart' });
+      await sendGift(funded, live.streamId, { gift: 'Ice Cream' });
+      await reverser.reverse((await giftsOf(db.pool, funded)).slice(0, 1), reason);
+      expect(await remaining(funded)).toEqual(left);
+    },
+  );
+
+  test('those of yesterday, and of last month, make no room today', async ({ db, funded, live, reverser }) => {
+    await cap(funded);
+    await sendGift(funded, live.streamId, { gift: 'Heart' });
+    // As if today were tomorrow: the limits have turned over, and have counted another gift since.
+    await db.pool.query('UPDATE spending_limit SET day = day + 1, day_coins = 10 WHERE viewer_id = $1', [
+      rowOf(funded.id),
+    ]);
+    await reverser.reverse(await giftsOf(db.pool, funded));
+    const { rows } = await db.pool.query('SELECT day_coins, month_coins FROM spending_limit WHERE viewer_id = $1', [
+      rowOf(funded.id),
+    ]);
+    expect(rows).toEqual([{ day_coins: '10', month_coins: '0' }]);
+  });
+});
+
+test('while gifts are sent, gifts are taken back', async ({ db, server, live, reverser }) => {
   const viewers = await Promise.all(Array.from({ length: 4 }, () => signIn(server)));
   for (const viewer of viewers) succeed(await buyCoins(viewer, { coins: 70 }));
   const rose = 'Rose';
@@ -198,7 +227,7 @@ test('while gifts are sent, gifts are taken back', async ({ db, server, live, re
     viewers.map(async (viewer) => {
       for (let round = 0; round < 8; round++) {
         succeed(await sendGift(viewer, live.streamId, { gift: rose }));
-        const gifts = await giftsOf(viewer);
+        const gifts = await giftsOf(db.pool, viewer);
         await Promise.all([reverser.reverse(gifts.slice(-2)), sendGift(viewer, live.streamId, { gift: rose })]);
       }
     }),

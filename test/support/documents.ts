@@ -99,6 +99,9 @@ export const PAYOUT_FIELDS = `id state nextStates requestedDiamonds diamonds amo
   rateDiamonds rateAmount { minorUnits } failure sentAt endedAt`;
 const IDENTITY = 'identity { status submittedAt decidedAt } replayed';
 const HOLD = 'hold { id diamonds reason releasedAt } replayed';
+const COIN_DISPUTE =
+  'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
+
 /** The caps of a wallet. */
 export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
 
@@ -113,7 +116,8 @@ const SUCCESS_FIELDS = {
   createReportLink: 'path expiresAt',
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
-  buyCoins: 'wallet { coins } replayed',
+  buyCoins: 'wallet { coins } purchase { id } replayed',
+  disputeCoinPurchase: `dispute { ${COIN_DISPUTE} } purchase { id } replayed`,
   muteViewer: `until ${RESTRICTION}`,
   unmuteViewer: `${RESTRICTION} replayed`,
   banViewer: `until ${RESTRICTION}`,

@@ -37,19 +37,23 @@ export const REVERSAL_RULES: Record<string, string> = {
     SELECT v.gift_sent_id, count(e.seq) FROM gift_reversal v JOIN gift_sent g ON g.id = v.gift_sent_id
       LEFT JOIN live_event e ON e.stream_id = g.stream_id AND e.type = 'GIFT_REVERSED' AND (e.payload->>'giftSeq')::bigint = g.seq
      GROUP BY v.gift_sent_id HAVING count(e.seq) <> 1`,
-  'a contested purchase has lost what the dispute says': `
-    SELECT d.*, p.coins, t.taken, t.given FROM coin_dispute d JOIN coin_purchase p ON p.id = d.purchase_id
+  'a purchase has lost what its disputes say, and has back what the won ones had taken': `
+    SELECT p.id, p.coins, d.*, t.* FROM coin_purchase p
      CROSS JOIN LATERAL (
-       SELECT coalesce(sum(t.amount) FILTER (WHERE t.kind = 'COINS_CHARGED_BACK'), 0) AS taken,
-              coalesce(sum(t.amount) FILTER (WHERE t.kind = 'COINS_RETURNED'), 0) AS given,
-              coalesce(sum(t.amount) FILTER (WHERE t.kind = 'COIN_SALE_CHARGED_BACK'), 0) AS money,
-              coalesce(sum(t.amount) FILTER (WHERE t.kind = 'COIN_SALE_RETURNED'), 0) AS money_given
-         FROM transfer t WHERE t.cause_id = p.id AND t.kind LIKE 'COIN%') t
-     WHERE NOT CASE d.state
-       WHEN 'OPEN' THEN taken = 0 AND given = 0 AND money = 0 AND money_given = 0
-       WHEN 'WON' THEN taken = given AND money = money_given AND taken = d.coins_unspent + d.coins_gifted + d.coins_owed
-       ELSE taken = d.coins_unspent + d.coins_gifted + d.coins_owed AND taken + d.coins_left = p.coins AND given = 0
-        AND money = p.price_minor AND money_given = 0 END`,
+       SELECT coalesce(sum(coins_unspent + coins_gifted + coins_owed), 0) AS took,
+              coalesce(sum(coins_unspent + coins_gifted + coins_owed) FILTER (WHERE state = 'WON'), 0) AS gave,
+              count(sale_transfer_id) AS sales, count(sale_transfer_id) FILTER (WHERE state = 'WON') AS sales_won,
+              bool_or(coins_left + coins_unspent + coins_gifted + coins_owed <> p.coins) AS is_off,
+              bool_or(state = 'OPEN' AND (coins_left <> p.coins OR sale_transfer_id IS NOT NULL)) AS is_early
+         FROM coin_dispute WHERE purchase_id = p.id) d
+     CROSS JOIN LATERAL (
+       SELECT coalesce(sum(amount) FILTER (WHERE kind = 'COINS_CHARGED_BACK'), 0) AS taken,
+              coalesce(sum(amount) FILTER (WHERE kind = 'COINS_RETURNED'), 0) AS given,
+              coalesce(sum(amount) FILTER (WHERE kind = 'COIN_SALE_CHARGED_BACK'), 0) AS money,
+              coalesce(sum(amount) FILTER (WHERE kind = 'COIN_SALE_RETURNED'), 0) AS money_given
+         FROM transfer WHERE cause_id = p.id) t
+     WHERE taken <> took OR given <> gave OR money <> sales * p.price_minor OR money_given <> sales_won * p.price_minor
+        OR is_off OR is_early`,
   'coins that gifts gave back for a dispute are those of its reversed gifts, less what was left over': `
     SELECT d.id, d.coins_gifted, d.gifts_reversed, count(v.gift_sent_id), sum(v.coins) FROM coin_dispute d
       LEFT JOIN gift_reversal v ON v.reason = 'CHARGEBACK' AND v.cause_id = d.id

@@ -75,6 +75,7 @@ async function giveBack(sql: SqlTransaction, wallets: Wallets, boxes: readonly H
       causeId: box.id,
     })),
   );
+  await wallets.payDebts(sql, [...new Set(boxes.map(({ viewerId }) => viewerId))]);
 }
 
 /** The account of the boxes, and the wallet of each funder, in the order of the boxes. */

@@ -3,6 +3,7 @@ import { assert } from '../../kernel/assert.ts';
 import { least } from '../../kernel/money.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { lockLogs } from '../../live/live-log.ts';
+import { type DiamondsOf, unearn } from '../payouts/payouts.api.ts';
 import { accountNames, type Transfer, type WalletState, type Wallets } from '../wallet/wallet.api.ts';
 import { type GiftReversedPayload, giftReversed, type ReversalReason } from './gifts.events.ts';
 import {
@@ -39,14 +40,16 @@ type Accounts = {
 /**
  * Locks what a reversal of gifts touches, in the lock order: the ledger accounts, by id, then the streams' logs, by id. Nothing
  * that stands before accounts in the order may be locked afterwards.
+ * @param others ledger accounts that the caller moves besides
  * @returns the gifts in the order of the ids, for {@link reverseGifts}; ids of no gift are left out
  */
 export async function lockForReversal(
   sql: SqlTransaction,
   wallets: Wallets,
   giftSentIds: readonly bigint[],
+  others: readonly bigint[] = [],
 ): Promise<ReversibleGift[]> {
-  const gifts = await lockAccountsForReversal(sql, wallets, giftSentIds);
+  const gifts = await lockAccountsForReversal(sql, wallets, giftSentIds, others);
   await lockLogs(sql, [...new Set(gifts.map(({ streamId }) => streamId))]);
   return gifts;
 }
@@ -56,9 +59,9 @@ export async function lockAccountsForReversal(
   sql: SqlTransaction,
   wallets: Wallets,
   giftSentIds: readonly bigint[],
+  others: readonly bigint[] = [],
 ): Promise<ReversibleGift[]> {
-  if (giftSentIds.length === 0) return [];
-  const gifts = await findSentGifts(sql, [...new Set(giftSentIds)]);
+  const gifts = giftSentIds.length === 0 ? [] : await findSentGifts(sql, [...new Set(giftSentIds)]);
   const originals = await wallets.transfersOf(
     sql,
     gifts.flatMap(({ id: causeId, createdAt: at }) => [
@@ -67,7 +70,7 @@ export async function lockAccountsForReversal(
     ]),
   );
   const accounts = await accountsOf(sql, wallets, gifts);
-  await wallets.lock(sql, [...new Set(gifts.flatMap((gift) => Object.values(accounts(gift))))]);
+  await wallets.lock(sql, [...new Set([...others, ...gifts.flatMap((gift) => Object.values(accounts(gift)))])]);
   return gifts.map((gift) => {
     const spentId = originals.get(`GIFT_SPENT:${gift.id}`);
     const earnedId = originals.get(`GIFT_EARNED:${gift.id}`);
@@ -99,7 +102,11 @@ export async function reverseGifts(
   );
   const reversed = gifts.filter(({ id }) => !known.has(id));
   if (reversed.length === 0) return { drafts: [], wallets: [], reversed: [] };
-  const taken = takeDiamonds(reversed, await wallets.balances(sql, diamondAccounts(reversed)));
+  const where = await unearn(
+    sql,
+    reversed.map(({ id: giftSentId, ...gift }) => ({ giftSentId, ...gift })),
+  );
+  const taken = takeDiamonds(reversed, where, await wallets.balances(sql, diamondAccounts(reversed)));
   await insertReversals(sql, taken, { reason, causeId });
   await wallets.post(
     sql,
@@ -156,11 +163,13 @@ function refundOf({ id, coins, spentId, accounts }: ReversibleGift): Transfer {
 }
 
 /**
- * Finds the diamonds of gifts, one gift after the other: what is pending first, then what is available, and the rest is owed.
+ * Finds the diamonds of gifts, one gift after the other: what still pends, in PENDING; what is settled, in AVAILABLE, as far as
+ * that goes. The rest is owed. (Of what pends, the accounts of old could lack some: then it is looked for there, too.)
+ * @param where where the diamonds of each are
  * @param balances what the accounts hold; lowered as it is taken
  */
-function takeDiamonds(gifts: readonly ReversibleGift[], balances: Map<bigint, bigint>) {
-  return gifts.map((gift) => {
+function takeDiamonds(gifts: readonly ReversibleGift[], where: readonly DiamondsOf[], balances: Map<bigint, bigint>) {
+  return gifts.map((gift, index) => {
     const { id: causeId, accounts, earnedId } = gift;
     const transfers: Transfer[] = [];
     let left = gift.diamonds;
@@ -179,7 +188,8 @@ function takeDiamonds(gifts: readonly ReversibleGift[], balances: Map<bigint, bi
       transfers.push(reverses === undefined ? leg : { ...leg, reverses });
       left -= amount;
     };
-    for (const account of [accounts.pending, accounts.available]) {
+    const sources = where[index] === 'SETTLED' ? [accounts.available] : [accounts.pending, accounts.available];
+    for (const account of sources) {
       const balance = balances.get(account) ?? 0n;
       const amount = least(balance, left);
       balances.set(account, balance - amount);

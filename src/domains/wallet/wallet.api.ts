@@ -41,6 +41,8 @@ export type Wallets = {
   lock: (sql: SqlTransaction, accountIds: readonly bigint[]) => Promise<void>;
   /** Balances by account. They stay if the caller has locked the accounts. */
   balances: (sql: Queryable, accountIds: readonly bigint[]) => Promise<Map<bigint, bigint>>;
+  /** The newest transfer of each account. For who has just posted one, and holds the accounts' locks. */
+  lastTransfers: (sql: SqlTransaction, accountIds: readonly bigint[]) => Promise<Map<bigint, bigint>>;
   /** The ids of transfers by `<kind>:<cause>`. Transfers never change: look before anything is locked. */
   transfersOf: (sql: Queryable, wanted: readonly TransferOf[]) => Promise<Map<string, bigint>>;
   /**

@@ -43,7 +43,7 @@ export async function ensureAccounts(sql: SqlTransaction, names: readonly Accoun
   await rows(
     sql,
     `/* wallet.openAccounts */ INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
-     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING`,
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`,
     columns,
   );
   const found = await findAccounts(sql, columns);
@@ -89,11 +89,25 @@ export async function readBalances(sql: Queryable, accountIds: readonly bigint[]
   return new Map(found.map(({ id, balance }) => [id, balance]));
 }
 
+/** The newest transfer of each account, which the caller has locked. */
+export async function readLastTransfers(
+  sql: SqlTransaction,
+  accountIds: readonly bigint[],
+): Promise<Map<bigint, bigint>> {
+  const found = await rows<{ id: bigint; last: bigint | null }>(
+    sql,
+    '/* wallet.lastTransfers */ SELECT id, last_transfer_id AS last FROM ledger_account WHERE id = ANY($1)',
+    [accountIds],
+  );
+  return new Map(found.flatMap(({ id, last }) => (last === null ? [] : [[id, last] as const])));
+}
+
 /**
  * The ids of transfers, in one statement, by `<kind>:<cause>`. There is no index of causes, which every gift would pay for: what
  * is found by is the time, as the rows of a time lie together. Rows never change, so look before anything is locked.
  */
 export async function findTransfers(sql: Queryable, wanted: readonly TransferOf[]): Promise<Map<string, bigint>> {
+  if (wanted.length === 0) return new Map();
   const found = await rows<{ id: bigint; kind: string; causeId: bigint }>(
     sql,
     `/* wallet.transfersOf */ SELECT id, kind, cause_id AS "causeId" FROM transfer

@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
-import { unearn } from '../../../src/domains/payouts/payouts.api.ts';
-import { accountNames, type Transfer } from '../../../src/domains/wallet/wallet.api.ts';
-import { lockLogs } from '../../../src/live/live-log.ts';
+import { lockForReversal, reverseGifts } from '../../../src/domains/gifts/gifts.api.ts';
+import { appendEvents } from '../../../src/live/live-log.ts';
 import type { Live } from '../../support/fixtures.ts';
 import { brokenRules } from '../../support/ledger.ts';
 import {
@@ -122,47 +121,23 @@ export function requestPayout(
   return mutate(creator.api, 'requestPayout', { diamonds, idempotencyKey });
 }
 
-/** Takes the diamonds of a gift back, as the reversals do: locks, asks where they are, posts. */
+/** Takes a gift back, as a skipped reaction does. Returns where its diamonds were. */
 export async function takeBack(server: Server, pool: Pool, { streamId }: Pick<Live, 'streamId'>, seq: number) {
-  const { rows } = await pool.query(
-    `SELECT g.id, g.diamonds, s.creator_id, t.id AS earned FROM gift_sent g JOIN stream s ON s.id = g.stream_id
-       LEFT JOIN transfer t ON t.cause_id = g.id AND t.kind = 'GIFT_EARNED' WHERE g.stream_id = $1 AND g.seq = $2`,
-    [rowOf(streamId), seq],
-  );
-  const gift = rows[0];
+  const { rows } = await pool.query('SELECT id FROM gift_sent WHERE stream_id = $1 AND seq = $2', [
+    rowOf(streamId),
+    seq,
+  ]);
   const { db, wallets } = server.app.services;
-  const creatorId = BigInt(gift.creator_id);
   return db.inTransaction(async (sql) => {
-    const ids = await wallets.accounts(
-      sql,
-      (['ISSUANCE', 'PENDING', 'AVAILABLE', 'DEBT'] as const).map((kind) => accountNames.diamonds(creatorId, kind)),
+    const gifts = await lockForReversal(sql, wallets, [BigInt(rows[0].id)]);
+    const { drafts } = await reverseGifts(sql, wallets, gifts, 'REACTION_SKIPPED');
+    await appendEvents(sql, drafts);
+    const pended = await sql.query(
+      `SELECT FROM transfer t JOIN ledger_account a ON a.id = t.debit_account_id
+        WHERE t.kind = 'GIFT_UNEARNED' AND t.cause_id = $1 AND a.kind = 'PENDING'`,
+      [rows[0].id],
     );
-    const [issuance, pending, available, debt] = ids as [bigint, bigint, bigint, bigint];
-    await wallets.lock(sql, ids);
-    const id = BigInt(rowOf(streamId));
-    await lockLogs(sql, [id]);
-    const diamonds: bigint = BigInt(gift.diamonds);
-    const { rowCount } = await sql.query(`SELECT 1 FROM transfer WHERE kind = 'GIFT_UNEARNED' AND cause_id = $1`, [
-      gift.id,
-    ]);
-    if (rowCount) return [];
-    const where = await unearn(sql, [
-      { giftSentId: BigInt(gift.id), creatorId, streamId: id, seq: BigInt(seq), diamonds },
-    ]);
-    const { rows: balances } = await sql.query('SELECT balance FROM ledger_account WHERE id = $1', [available]);
-    const there: bigint = where[0] === 'PENDING' ? 0n : BigInt(balances[0].balance);
-    const short = there < diamonds ? diamonds - there : 0n;
-    const base = { credit: issuance, unit: 'DIAMOND', kind: 'GIFT_UNEARNED', causeId: BigInt(gift.id) } as const;
-    const parts: Transfer[] =
-      where[0] === 'PENDING'
-        ? [{ ...base, debit: pending, amount: diamonds }]
-        : [
-            { ...base, debit: available, amount: diamonds - short },
-            { ...base, debit: debt, amount: short },
-          ];
-    const transfers = parts.filter(({ amount }) => amount > 0n);
-    if (transfers.length > 0) await wallets.post(sql, transfers);
-    return where;
+    return [pended.rowCount ? 'PENDING' : 'SETTLED'];
   });
 }
 

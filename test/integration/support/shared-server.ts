@@ -43,7 +43,7 @@ const HOUR_MS = 3_600_000;
 export const QUIET = {
   overrides: {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
-    payments: { recoveryIntervalMs: HOUR_MS },
+    payments: { recoveryIntervalMs: HOUR_MS, disputes: { sweepIntervalMs: HOUR_MS } },
     offers: { sweepIntervalMs: HOUR_MS },
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
