@@ -26,6 +26,7 @@ import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payment
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
+import type { PayoutHearer } from './domains/payouts/providers/stripe-events.ts';
 import { createReportPages, REPORT_PAGES } from './domains/reports/http/report-pages.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import type { StreamEnding, WatchHook } from './domains/streams/streams.api.ts';
@@ -189,6 +190,7 @@ async function createDomains(
   const accounts = createAccounts({ db, tokens, wallets, operators: new Set(config.operators) });
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
+  const endCalls = () => Promise.all([provider.close?.(), stripe?.payouts.close()]);
   const payments = new Payments({ db, live, wallets, provider, log }, overrides.payments);
   /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
   const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
@@ -205,7 +207,10 @@ async function createDomains(
   const orders = new Orders({ db, live, wallets, provider, fulfilment, updates, log }, overrides.orders);
   chargeOwners.set(CHECKOUT, orders.chargeOwner());
   const trends = new Trends({ db, live, log }, overrides.trends);
-  const community = createCommunity({ db, live, bus, wallets, endings, watchHooks, log }, overrides.community);
+  const community = createCommunity(
+    { db, live, bus, wallets, endings, watchHooks, payoutProvider: stripe?.payouts, log },
+    overrides.community,
+  );
   const services: Services = {
     ...community.services,
     db,
@@ -227,7 +232,7 @@ async function createDomains(
     services,
     counters,
     webhooks: new Map([
-      ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners)] as const] : []),
+      ...(stripe ? [['/webhooks/stripe', stripe.webhook(chargeOwners, services.payouts.flow)] as const] : []),
       [
         '/webhooks/partners/*',
         createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
@@ -245,10 +250,10 @@ async function createDomains(
     start: () => {
       for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community]) domain.start();
     },
-    endCalls: () => void provider.close?.(),
+    endCalls: () => void endCalls(),
     close: async () => {
       await Promise.all([orders.close(), fulfilment.close(), community.close()]);
-      await Promise.all([provider.close?.(), gifts.close(), offers.close(), payments.close(), streams.close()]);
+      await Promise.all([endCalls(), gifts.close(), offers.close(), payments.close(), streams.close()]);
       await Promise.all([trends.close(), updates.close(), wallets.close()]);
       counters?.close();
       await live.close();
@@ -301,15 +306,21 @@ async function createCounters(
 async function createStripe(config: Config, deps: { db: Database; log: Logger }, options?: StripeClientOptions) {
   if (!config.stripe) return undefined;
   const { secretKey, webhookSecret } = config.stripe;
-  const [{ StripeProvider }, { createStripeWebhook }] = await Promise.all([
+  const [{ StripeProvider }, { createStripeWebhook }, { StripePayouts }, { stripePayoutEvents }] = await Promise.all([
     import('./domains/payments/providers/stripe.ts'),
     import('./domains/payments/providers/stripe-webhook.ts'),
+    import('./domains/payouts/providers/stripe.ts'),
+    import('./domains/payouts/providers/stripe-events.ts'),
   ]);
   const provider: StripeProvider = new StripeProvider(deps, secretKey, options);
+  const payouts = new StripePayouts(deps, secretKey, options);
   return {
     provider,
-    webhook: (owners: ReadonlyMap<string, ChargeOwner>) =>
-      createStripeWebhook({ ...deps, stripe: provider, webhookSecret, owners }),
+    payouts,
+    webhook: (owners: ReadonlyMap<string, ChargeOwner>, hearer: PayoutHearer) => {
+      const others = new Map(stripePayoutEvents(payouts, hearer));
+      return createStripeWebhook({ ...deps, stripe: provider, webhookSecret, owners, others });
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
+import type { PayoutProvider } from '../domains/payouts/providers/provider.ts';
 import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
 import { Reports, type ReportsOptions } from '../domains/reports/reports.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
@@ -19,6 +20,8 @@ export type CommunityDeps = {
   live: Live;
   bus: Bus;
   wallets: Wallets;
+  /** Whoever pays creators; the sandbox when there is nobody. */
+  payoutProvider?: PayoutProvider | undefined;
   log: Logger;
   /** What ends with a stream: each domain adds its own, in the lock order. */
   endings: StreamEnding[];
@@ -33,6 +36,7 @@ export type CommunityOverrides = {
   reactions?: ReactionsOptions;
   goals?: GoalsOptions;
   payouts?: PayoutsOptions;
+  payoutProvider?: PayoutProvider;
   moderation?: ModerationOptions;
   reports?: ReportsOptions;
 };
@@ -57,7 +61,8 @@ export function createCommunity(
   const boxes = new Boxes(deps, overrides.boxes);
   const reactions = new Reactions(deps, overrides.reactions);
   const goals = new Goals(deps, overrides.goals);
-  const payouts = new Payouts(deps, overrides.payouts);
+  const payoutProvider = overrides.payoutProvider ?? deps.payoutProvider;
+  const payouts = new Payouts({ ...deps, payoutProvider }, overrides.payouts);
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
   const reports = new Reports(deps, overrides.reports);
   // In the lock order: battles, boxes, accounts, logs.

@@ -6,7 +6,16 @@ import { buyCoins, endStream, sendGift, signIn, startStream, succeed } from '../
 import { startServer } from '../support/server.ts';
 import { rowOf } from './support/ids.ts';
 import { atOnce } from './support/outcomes.ts';
-import { bucketsOf, creatorRow, diamondsOf, endHolds, expectEarningsBalanced, takeBack } from './support/payouts.ts';
+import {
+  bucketsOf,
+  diamondsOf,
+  earner,
+  endHolds,
+  expectEarningsBalanced,
+  grantCoins,
+  requestPayout,
+  takeBack,
+} from './support/payouts.ts';
 import { QUIET, test } from './support/shared-server.ts';
 
 /** As if the stream had begun, and was cut, a day before. */
@@ -167,32 +176,23 @@ test('a gift taken back before the cut, after it, and after the settlement', asy
   await expectEarningsBalanced(db.pool);
 });
 
-test('what is settled later pays a debt first', async ({ db, server, funded, live }) => {
-  const { seq } = succeed(await sendGift(funded, live.streamId, { gift: 'Heart' })).giftSent;
-  await endStream(live.creator, live.streamId);
-  await endHolds(db.pool, live.creator);
-  const { earnings } = server.app.services.payouts;
-  await earnings.settle();
-  // As if they were paid out by now.
-  await db.pool.query(
-    `SELECT wallet_post(ARRAY[a.id], ARRAY[p.id], ARRAY['DIAMOND'], ARRAY[25::bigint], ARRAY['PAYOUT_PAID'], ARRAY[1::bigint], now())
-       FROM ledger_account a, ledger_account p WHERE a.owner_id = $1 AND a.kind = 'AVAILABLE' AND p.owner_id = $1 AND p.kind = 'PAID'`,
-    [await creatorRow(db.pool, live.creator)],
-  );
-  expect(await takeBack(server, db.pool, live, seq)).toEqual(['SETTLED']);
-  expect(await diamondsOf(db.pool, live.creator)).toMatchObject({ AVAILABLE: 0n, DEBT: -25n, PAID: 25n });
-  const next = await startStream(live.creator);
-  await sendGift(funded, next.id, { gift: 'Ice Cream' });
-  await endStream(live.creator, next.id);
-  await endHolds(db.pool, live.creator);
-  await earnings.settle();
-  expect(await diamondsOf(db.pool, live.creator)).toMatchObject({ AVAILABLE: 0n, DEBT: -20n });
-  const last = await startStream(live.creator);
-  await sendGift(funded, last.id, { gift: 'Heart' });
-  await endStream(live.creator, last.id);
-  await endHolds(db.pool, live.creator);
-  await earnings.settle();
-  expect(await diamondsOf(db.pool, live.creator)).toMatchObject({ AVAILABLE: 5n, DEBT: 0n });
+test('what is settled later pays a debt first', async ({ db, server }) => {
+  const { creator, fan, streamId, seq } = await earner(server, db.pool, 2_000);
+  succeed(await requestPayout(creator, 2_000));
+  expect(await takeBack(server, db.pool, { streamId }, seq)).toEqual(['SETTLED']);
+  expect(await diamondsOf(db.pool, creator)).toMatchObject({ AVAILABLE: 0n, DEBT: -2_000n, PAID: 2_000n });
+  await grantCoins(db.pool, fan, 5_000);
+  const earn = async (galaxies: number) => {
+    const { id } = await startStream(creator);
+    succeed(await sendGift(fan, id, { gift: 'Galaxy', quantity: galaxies }));
+    await endStream(creator, id);
+    await endHolds(db.pool, creator);
+    await server.app.services.payouts.earnings.settle();
+    await expectEarningsBalanced(db.pool);
+    return diamondsOf(db.pool, creator);
+  };
+  expect(await earn(2)).toMatchObject({ AVAILABLE: 0n, DEBT: -1_000n });
+  expect(await earn(3)).toMatchObject({ AVAILABLE: 500n, DEBT: 0n });
 });
 
 test('to take nothing back says nothing', async ({ server }) => {

@@ -104,6 +104,11 @@ export const REACTION_RULE_FIELDS = `id gift { id name coins } minQuantity minSt
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
 
+/** What tests look at of a payout. */
+export const PAYOUT_FIELDS = `id state nextStates requestedDiamonds diamonds amount { minorUnits currency }
+  rateDiamonds rateAmount { minorUnits } failure sentAt endedAt`;
+const IDENTITY = 'identity { status submittedAt decidedAt } replayed';
+const HOLD = 'hold { id diamonds reason releasedAt } replayed';
 const COIN_DISPUTE =
   'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
 
@@ -194,6 +199,13 @@ const SUCCESS_FIELDS = {
   deliverShipment: SHIPMENT_CHANGE,
   verifyVoucher: VOUCHER_CHANGE,
   cancelVerification: VOUCHER_CHANGE,
+  requestPayout: `payout { ${PAYOUT_FIELDS} } replayed`,
+  submitIdentity: IDENTITY,
+  decideIdentity: IDENTITY,
+  holdEarnings: HOLD,
+  releaseEarnings: HOLD,
+  publishRateCard: 'rateCard { coins diamonds } replayed',
+  publishPayoutRate: 'payoutRate { diamonds amount { minorUnits currency } } replayed',
 } as const;
 
 /** What all errors have, and the one that every mutation can meet has more of. */
@@ -238,6 +250,9 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
+  requestPayout: `... on IdentityRequiredError { status } ... on InsufficientDiamondsError { required available }
+    ... on PayoutLimitError { minimum { minorUnits } remaining { minorUnits } resetsAt } ... on PayoutRefusedError { failure }`,
+  holdEarnings: '... on InsufficientDiamondsError { required available }',
   sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
     ... on SpendingCapReachedError { period remaining resetsAt } ... on AgeRestrictedError { allowedFrom }
     ... on MutedError { until } ... on BannedError { bannedUntil: until } ... on ReactionQueueFullError { retryAfterMs }`,

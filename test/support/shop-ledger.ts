@@ -93,5 +93,7 @@ export const SHOP_RULES: Record<string, string> = {
       CROSS JOIN LATERAL (SELECT coalesce(sum(CASE kind WHEN 'COIN_SALE_RETURNED' THEN -amount ELSE amount END), 0) AS charged_back
                             FROM transfer WHERE kind IN ('ORDER_CHARGED_BACK', 'COIN_SALE_CHARGED_BACK', 'COIN_SALE_RETURNED')
                              AND unit = a.unit) b
-     WHERE a.kind = 'CLEARING' AND a.owner_id = 0 AND a.balance <> r.given + b.charged_back - o.paid - p.coins`,
+      CROSS JOIN LATERAL (SELECT coalesce(sum(CASE WHEN reverses IS NULL THEN amount ELSE -amount END), 0) AS paid_out FROM transfer
+                           WHERE kind = 'PAYOUT_MONEY' AND unit = a.unit) c
+     WHERE a.kind = 'CLEARING' AND a.owner_id = 0 AND a.balance <> r.given + b.charged_back + c.paid_out - o.paid - p.coins`,
 };

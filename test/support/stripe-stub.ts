@@ -49,6 +49,27 @@ type StubRefund = {
   status: string;
   metadata: object;
 };
+/** A Transfer to a connected account, in Stripe's words. */
+export type StubTransfer = {
+  id: string;
+  object: 'transfer';
+  amount: number;
+  amount_reversed: number;
+  reversed: boolean;
+  currency: string;
+  destination: string;
+  transfer_group: string | null;
+  metadata: Record<string, string>;
+};
+/** A connected account, as far as this project looks at it. */
+export type StubAccount = {
+  id: string;
+  object: 'account';
+  payouts_enabled: boolean;
+  capabilities: { transfers?: 'active' | 'inactive' | 'pending' };
+  requirements: { disabled_reason: string | null };
+  metadata: Record<string, string>;
+};
 type StubDispute = { id: string; object: 'dispute'; payment_intent: string; status: string; reason: string };
 
 /** A request, as it came. */
@@ -86,6 +107,7 @@ const PARAMS: Record<string, RegExp> = {
   confirm: /^off_session$/,
   cancel: /^cancellation_reason$/,
   refund: /^(payment_intent|amount|metadata\[\w+\])$/,
+  transfer: /^(amount|currency|destination|transfer_group|metadata\[\w+\])$/,
 };
 
 /** Stripe's books, and the rules by which they change. */
@@ -93,6 +115,10 @@ class Books {
   readonly intents = new Map<string, StubIntent>();
   readonly refunds: StubRefund[] = [];
   readonly disputes = new Map<string, StubDispute>();
+  readonly transfers: StubTransfer[] = [];
+  readonly accounts = new Map<string, StubAccount>();
+  /** What the platform has there to be transferred, in the smallest unit. */
+  balance = 10_000_000;
 
   create(params: Record<string, string>): StubIntent {
     const amount = Number(params.amount);
@@ -156,6 +182,57 @@ class Books {
     const refund = { id, object: 'refund' as const, amount, payment_intent: intent.id, status: 'succeeded' };
     this.refunds.unshift({ ...refund, metadata: metadataOf(params) });
     return this.refunds[0]!;
+  }
+
+  transfer(params: Record<string, string>): StubTransfer {
+    const amount = Number(params.amount);
+    const account = this.accounts.get(params.destination!);
+    if (!account) throw missing('destination');
+    if (account.capabilities.transfers !== 'active') throw invalid('insufficient_capabilities_for_transfer');
+    if (amount > this.balance) throw invalid('balance_insufficient');
+    this.balance -= amount;
+    const transfer: StubTransfer = {
+      id: `tr_${this.transfers.length + 1}`,
+      object: 'transfer',
+      amount,
+      amount_reversed: 0,
+      reversed: false,
+      currency: params.currency!,
+      destination: account.id,
+      transfer_group: params.transfer_group ?? null,
+      metadata: metadataOf(params),
+    };
+    this.transfers.unshift(transfer);
+    return transfer;
+  }
+
+  /** Somebody takes a transfer back, or a part of it. */
+  reverse(id: string, amount?: number): StubTransfer {
+    const transfer = this.transferOf(id);
+    transfer.amount_reversed = amount ?? transfer.amount;
+    transfer.reversed = transfer.amount_reversed === transfer.amount;
+    return transfer;
+  }
+
+  transferOf(id: string): StubTransfer {
+    const transfer = this.transfers.find((candidate) => candidate.id === id);
+    if (!transfer) throw missing('transfer');
+    return transfer;
+  }
+
+  /** Opens a connected account that is ready to be paid. */
+  open(id: string, fields: Partial<Omit<StubAccount, 'id'>> = {}): StubAccount {
+    const account: StubAccount = {
+      id,
+      object: 'account',
+      payouts_enabled: true,
+      capabilities: { transfers: 'active' },
+      requirements: { disabled_reason: null },
+      metadata: {},
+      ...fields,
+    };
+    this.accounts.set(id, account);
+    return account;
   }
 
   refundsOf(intentId: string | null): StubRefund[] {
@@ -347,6 +424,19 @@ export class StripeStub {
         return books.refund(params);
       case 'GET refunds':
         return { object: 'list', has_more: false, data: books.refundsOf(url.searchParams.get('payment_intent')) };
+      case 'POST transfers':
+        check('transfer');
+        return books.transfer(params);
+      case 'GET transfers': {
+        const group = url.searchParams.get('transfer_group');
+        const data = books.transfers.filter((transfer) => transfer.transfer_group === group);
+        return { object: 'list', has_more: false, data };
+      }
+      case 'GET transfers/id':
+        return books.transferOf(id);
+      case 'GET accounts/id':
+        if (!books.accounts.has(id)) throw missing('account');
+        return books.accounts.get(id)!;
       case 'GET disputes/id':
         if (!books.disputes.has(id)) throw missing('dispute');
         return books.disputes.get(id)!;

@@ -196,12 +196,14 @@ CREATE TABLE "earnings_hold" (
   "diamonds" BIGINT NOT NULL CHECK ("diamonds" BETWEEN 1 AND 9007199254740991),
   "reason" TEXT NOT NULL CHECK (char_length("reason") BETWEEN 1 AND 200),
   "operator_id" BIGINT NOT NULL,
+  "idempotency_key" TEXT NOT NULL CHECK (char_length("idempotency_key") BETWEEN 1 AND 64),
   "held_at" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
   "released_at" TIMESTAMPTZ(3),
   CONSTRAINT "earnings_hold_pkey" PRIMARY KEY ("id"),
   CONSTRAINT "earnings_hold_creator_id_fkey" FOREIGN KEY ("creator_id") REFERENCES "creator"("id") ON DELETE RESTRICT ON UPDATE CASCADE,
   CONSTRAINT "earnings_hold_operator_id_fkey" FOREIGN KEY ("operator_id") REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE
 );
+CREATE UNIQUE INDEX "earnings_hold_operator_id_idempotency_key_key" ON "earnings_hold"("operator_id", "idempotency_key");
 CREATE INDEX "earnings_hold_creator_id_id_idx" ON "earnings_hold"("creator_id", "id");
 
 -- The sandbox's own books of what it has paid out, as a real provider would keep them.

@@ -1,4 +1,5 @@
 import type { SqlTransaction } from '../../db/database.ts';
+import { least } from '../../kernel/money.ts';
 import { accountNames, type DiamondKind, type Transfer, type Wallets } from '../wallet/wallet.api.ts';
 import { readBalances } from './payouts.repo.ts';
 
@@ -72,10 +73,4 @@ export async function moveDiamonds(
     transfers.push({ debit: AVAILABLE, credit: DEBT, ...rest });
   }
   if (transfers.length > 0) await wallets.post(sql, transfers);
-}
-
-/** The smaller one; Math.min knows no bigints. */
-function least(one: bigint, other: bigint): bigint {
-  if (one < other) return one;
-  return other;
 }

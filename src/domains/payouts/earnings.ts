@@ -41,6 +41,11 @@ export class Earnings {
     },
   };
 
+  /** How long diamonds pend. */
+  get holdHours(): number {
+    return Math.ceil(this.#holdMs / 3_600_000);
+  }
+
   start(): void {
     this.#running.push(
       every(this.options.cutIntervalMs ?? CUT_INTERVAL_MS, () => this.#guard('cutting earnings', () => this.cut())),

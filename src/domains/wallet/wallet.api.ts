@@ -2,13 +2,21 @@ import type { Queryable, SqlTransaction } from '../../db/database.ts';
 import type { LedgerAudit } from './audit/ledger-audit.ts';
 import type { SpendingCaps } from './caps/caps.ts';
 import type { AccountName } from './wallet.accounts.ts';
-import type { Transfer, TransferOf, WalletState } from './wallet.repo.ts';
+import type { RateCard, Transfer, TransferOf, WalletState } from './wallet.repo.ts';
 
 export { type AccountName, accountNames, type DiamondKind } from './wallet.accounts.ts';
-export type { Transfer, TransferOf, WalletState } from './wallet.repo.ts';
+export type { RateCard, Transfer, TransferOf, WalletState } from './wallet.repo.ts';
 
-/** A creator's diamonds. */
-export type Earnings = { pending: bigint; available: bigint; lifetime: bigint };
+/** A creator's diamonds. `debt` is what is owed, above zero. */
+export type Earnings = {
+  creatorId: bigint;
+  pending: bigint;
+  available: bigint;
+  held: bigint;
+  paid: bigint;
+  debt: bigint;
+  lifetime: bigint;
+};
 
 /** The accounts that a stream's gifts move, and the rate that they are earned at. */
 export type StreamTerms = {
@@ -53,6 +61,10 @@ export type Wallets = {
   /** The wallet now, and each newer state. */
   watch: (viewerId: bigint) => AsyncIterableIterator<{ coins: number; version: number }>;
   earnings: (creatorId: bigint) => Promise<Earnings>;
+  /** The rate card that new streams freeze. */
+  rateCard: (sql: Queryable) => Promise<RateCard>;
+  /** Publishes a rate card; streams that are live keep theirs. */
+  publishRateCard: (sql: SqlTransaction, card: Pick<RateCard, 'coins' | 'diamonds'>) => Promise<RateCard>;
   /** What viewers allow themselves to spend. */
   caps: SpendingCaps;
   /** The books, recomputed. */

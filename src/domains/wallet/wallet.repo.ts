@@ -154,12 +154,29 @@ export async function readDiamonds(sql: Queryable, creatorId: bigint): Promise<M
   return new Map(found.map((row) => [row.kind, row.balance]));
 }
 
+/** How many diamonds coins turn into: `diamonds` for every `coins`. */
+export type RateCard = { id: bigint; coins: number; diamonds: number; createdAt: Date };
+
 /** The rate card that new streams freeze. */
-export async function readRateCard(sql: Queryable): Promise<{ id: bigint; coins: number; diamonds: number }> {
-  const [card] = await rows<{ id: bigint; coins: number; diamonds: number }>(
+export async function readRateCard(sql: Queryable): Promise<RateCard> {
+  const [card] = await rows<RateCard>(
     sql,
-    '/* wallet.rateCard */ SELECT id, coins, diamonds FROM rate_card ORDER BY id DESC LIMIT 1',
+    '/* wallet.rateCard */ SELECT id, coins, diamonds, created_at AS "createdAt" FROM rate_card ORDER BY id DESC LIMIT 1',
   );
   assert(card, 'there is a rate card');
   return card;
+}
+
+/** Publishes a rate card: streams that begin from now on freeze it. */
+export async function insertRateCard(
+  sql: SqlTransaction,
+  { coins, diamonds }: Pick<RateCard, 'coins' | 'diamonds'>,
+): Promise<RateCard> {
+  const [card] = await rows<RateCard>(
+    sql,
+    `/* wallet.publishRateCard */ INSERT INTO rate_card (coins, diamonds) VALUES ($1, $2)
+     RETURNING id, coins, diamonds, created_at AS "createdAt"`,
+    [coins, diamonds],
+  );
+  return card!;
 }

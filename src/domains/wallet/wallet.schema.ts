@@ -27,6 +27,15 @@ export const CreatorEarningsType = builder.objectRef<Earnings>('CreatorEarnings'
       description: 'Earned, and waiting for the settlement hold to end.',
     }),
     availableDiamonds: t.expose('available', { type: 'SafeInt', description: 'Ready to be paid out.' }),
+    heldDiamonds: t.expose('held', {
+      type: 'SafeInt',
+      description: 'Set aside, for payouts under way or by an operator.',
+    }),
+    paidDiamonds: t.expose('paid', { type: 'SafeInt', description: 'Paid out.' }),
+    debtDiamonds: t.expose('debt', {
+      type: 'SafeInt',
+      description: 'Of gifts that were taken back after they were paid out: what becomes available next pays for them.',
+    }),
     lifetimeDiamonds: t.expose('lifetime', { type: 'SafeInt', description: 'Earned in all time.' }),
   }),
 });

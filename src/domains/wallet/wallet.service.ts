@@ -6,11 +6,12 @@ import type { Bus } from '../../live/bus.ts';
 import { LatestValues } from '../../live/latest.ts';
 import { LedgerAudit } from './audit/ledger-audit.ts';
 import { SpendingCaps } from './caps/caps.ts';
-import { accountNames } from './wallet.accounts.ts';
+import { accountNames, type DiamondKind } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
 import {
   ensureAccounts,
   findTransfers,
+  insertRateCard,
   lockAccounts,
   postTransfers,
   readBalances,
@@ -72,12 +73,19 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     watch: (viewerId) => latest.watch(viewerId),
     earnings: async (creatorId) => {
       const diamonds = await readDiamonds(deps.db.pool, creatorId);
+      const of = (kind: DiamondKind) => diamonds.get(kind) ?? 0n;
       return {
-        pending: diamonds.get('PENDING') ?? 0n,
-        available: diamonds.get('AVAILABLE') ?? 0n,
-        lifetime: -(diamonds.get('ISSUANCE') ?? 0n),
+        creatorId,
+        pending: of('PENDING'),
+        available: of('AVAILABLE'),
+        held: of('HELD'),
+        paid: of('PAID'),
+        debt: -of('DEBT'),
+        lifetime: -of('ISSUANCE'),
       };
     },
+    rateCard: readRateCard,
+    publishRateCard: insertRateCard,
     caps: new SpendingCaps({ db: deps.db, walletOf, read, announce }),
     audit: new LedgerAudit(deps.db),
     close: () => latest.close(),

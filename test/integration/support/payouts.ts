@@ -1,11 +1,22 @@
 /** Diamonds and buckets, as rows: for tests of earnings and payouts. */
+import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import { lockForReversal, reverseGifts } from '../../../src/domains/gifts/gifts.api.ts';
 import { appendEvents } from '../../../src/live/live-log.ts';
 import type { Live } from '../../support/fixtures.ts';
 import { brokenRules } from '../../support/ledger.ts';
-import type { Actor } from '../../support/operations.ts';
+import {
+  type Actor,
+  endStream,
+  freshHandle,
+  mutate,
+  type Outcome,
+  sendGift,
+  signIn,
+  startStream,
+  succeed,
+} from '../../support/operations.ts';
 import type { Server } from '../../support/server.ts';
 import { rowOf } from './ids.ts';
 
@@ -46,6 +57,68 @@ export async function endHolds(pool: Pool, creator: Pick<Actor, 'id'>): Promise<
     `UPDATE earning SET settles_at = clock_timestamp() - interval '1 second' WHERE creator_id = $1 AND state = 'PENDING'`,
     [await creatorRow(pool, creator)],
   );
+}
+
+/** Gives somebody coins, as if they had bought them. */
+export async function grantCoins(pool: Pool, viewer: Pick<Actor, 'id'>, coins: bigint | number): Promise<void> {
+  await pool.query(
+    `SELECT wallet_post(ARRAY[i.id], ARRAY[v.wallet_id], ARRAY['COIN'], ARRAY[$2::bigint], ARRAY['DEMO_GRANT'], ARRAY[v.id], clock_timestamp())
+       FROM viewer v, ledger_account i WHERE v.id = $1 AND i.owner_type = 'PLATFORM' AND i.unit = 'COIN' AND i.kind = 'ISSUANCE'`,
+    [rowOf(viewer.id), coins],
+  );
+}
+
+/** Gives a creator a settled stream that has earned so many diamonds (a multiple of 500), from one gift. */
+export async function earnSettled(server: Server, pool: Pool, creator: Actor, diamonds: number) {
+  const fan = await signIn(server);
+  await openPlatform(pool);
+  await grantCoins(pool, fan, diamonds * 2);
+  const { id: streamId } = await startStream(creator);
+  const gift = { gift: 'Galaxy', quantity: diamonds / 500 };
+  const { seq } = succeed(await sendGift(fan, streamId, gift)).giftSent;
+  succeed(await endStream(creator, streamId));
+  await endHolds(pool, creator);
+  await server.app.services.payouts.earnings.settle();
+  return { fan, streamId, seq };
+}
+
+/** Opens the account that coins are issued from, as the first purchase does. */
+async function openPlatform(pool: Pool): Promise<void> {
+  await pool.query(
+    `INSERT INTO ledger_account (owner_type, owner_id, unit, kind) VALUES ('PLATFORM', 0, 'COIN', 'ISSUANCE') ON CONFLICT DO NOTHING`,
+  );
+}
+
+/** A creator whose gifts are settled, and who is verified unless the account says otherwise. */
+export type Earner = Live & { /** Who sent the gift, and where it stands in the log. */ fan: Actor; seq: number };
+
+/** Makes a creator with so many diamonds available (a multiple of 500), from one gift in a stream that has ended. */
+export async function earner(server: Server, pool: Pool, diamonds: number, account = 'acct_ok'): Promise<Earner> {
+  const creator = await signIn(server, freshHandle('creator'));
+  const { fan, streamId, seq } = await earnSettled(server, pool, creator, diamonds);
+  succeed(await mutate(creator.api, 'submitIdentity', { accountToken: account }));
+  return { creator, streamId, fan, seq };
+}
+
+/** What tests look at of a payout. */
+export type Payout = {
+  id: string;
+  state: string;
+  nextStates: string[];
+  requestedDiamonds: number;
+  diamonds: number;
+  amount: { minorUnits: number; currency: string };
+  rateDiamonds: number;
+  failure: string | null;
+};
+
+/** Asks for a payout. */
+export function requestPayout(
+  creator: Pick<Actor, 'api'>,
+  diamonds: number,
+  idempotencyKey: string = randomUUID(),
+): Promise<Outcome<{ payout: Payout; replayed: boolean }>> {
+  return mutate(creator.api, 'requestPayout', { diamonds, idempotencyKey });
 }
 
 /** Takes a gift back, as a skipped reaction does. Returns where its diamonds were. */
@@ -95,12 +168,12 @@ const RULES: Record<string, string> = {
       + (SELECT coalesce(sum(diamonds), 0) FROM earnings_hold WHERE creator_id = a.owner_id AND released_at IS NULL)`,
   'a payout is paid in diamonds and in money, once, and what failed is not': `
     SELECT p.id, p.state FROM payout p CROSS JOIN LATERAL (
-        SELECT coalesce(sum(CASE WHEN reverses IS NULL THEN amount ELSE -amount END) FILTER (WHERE kind = 'PAYOUT_PAID'), 0) AS diamonds,
-               coalesce(sum(CASE WHEN reverses IS NULL THEN amount ELSE -amount END) FILTER (WHERE kind = 'PAYOUT_MONEY'), 0) AS money,
-               coalesce(sum(amount) FILTER (WHERE kind = 'PAYOUT_RETURNED'), 0) AS returned
+        SELECT coalesce(sum(CASE WHEN reverses IS NULL THEN amount ELSE -amount END) FILTER (WHERE kind = 'PAYOUT_PAID'), 0)::bigint AS diamonds,
+               coalesce(sum(CASE WHEN reverses IS NULL THEN amount ELSE -amount END) FILTER (WHERE kind = 'PAYOUT_MONEY'), 0)::bigint AS money,
+               coalesce(sum(amount) FILTER (WHERE kind = 'PAYOUT_RETURNED'), 0)::bigint AS returned
           FROM transfer WHERE cause_id = p.id AND kind IN ('PAYOUT_PAID', 'PAYOUT_MONEY', 'PAYOUT_RETURNED')) t
-     WHERE (t.diamonds, t.money, t.returned) <> CASE p.state WHEN 'PAID' THEN ROW(p.diamonds, p.amount_minor, 0)
-            WHEN 'FAILED' THEN ROW(0, 0, p.diamonds) ELSE ROW(0, 0, 0) END`,
+     WHERE (t.diamonds, t.money, t.returned) <> CASE p.state WHEN 'PAID' THEN ROW(p.diamonds, p.amount_minor, 0::bigint)
+            WHEN 'FAILED' THEN ROW(0::bigint, 0::bigint, p.diamonds) ELSE ROW(0::bigint, 0::bigint, 0::bigint) END`,
 };
 
 /** Asserts that buckets, payouts and holds agree with the ledger, and the ledger with itself. Nothing may write meanwhile. */

@@ -31,6 +31,8 @@ type Deps = {
   webhookSecret: string;
   /** By the first half of their keys. */
   owners: ReadonlyMap<string, ChargeOwner>;
+  /** What else is heard, by the event's type: gets the id of what the event is about, and bears being told again. */
+  others?: ReadonlyMap<string, (subjectId: string) => Promise<void>>;
   log: Logger;
 };
 
@@ -47,7 +49,7 @@ export function createStripeWebhook(deps: Deps): (request: Request) => Promise<A
   return async ({ headers, body }) => {
     let event: StripeEvent | undefined;
     try {
-      event = readEvent(body, headers['stripe-signature'], deps.webhookSecret);
+      event = readEvent(body, headers['stripe-signature'], deps);
     } catch (error) {
       if (!(error instanceof BadEventError)) throw error;
       deps.log.warn({ reason: error.message }, 'refused what came as an event of Stripe');
@@ -71,7 +73,11 @@ const DONE: Answer = { status: 200, body: { received: true } };
  * Reads what Stripe has signed; undefined when it is of a type that is not handled.
  * @throws {BadEventError}
  */
-function readEvent(body: Buffer, signature: unknown, secret: string): StripeEvent | undefined {
+function readEvent(
+  body: Buffer,
+  signature: unknown,
+  { webhookSecret: secret, others }: Pick<Deps, 'webhookSecret' | 'others'>,
+): StripeEvent | undefined {
   if (typeof signature !== 'string') throw new BadEventError('The header stripe-signature is missing.');
   const nowS = Date.now() / 1_000;
   // The package lets signatures from the future pass, and a second "t=" replace the first.
@@ -91,7 +97,7 @@ function readEvent(body: Buffer, signature: unknown, secret: string): StripeEven
   if (!envelope.success) throw new BadEventError('The body is not an event.');
   const { id, type, created } = envelope.data;
   if (created > nowS + TIME_TOLERANCE_S) throw new BadEventError('The event is from the future: compare the clocks.');
-  if (!CHARGE_EVENTS.includes(type) && !DISPUTE_EVENTS.includes(type)) return undefined;
+  if (!CHARGE_EVENTS.includes(type) && !DISPUTE_EVENTS.includes(type) && !others?.has(type)) return undefined;
   const subject = Subject.safeParse(payload);
   if (!subject.success) throw new BadEventError('The event is about nothing.');
   return { id, type, subjectId: subject.data.data.object.id };
@@ -100,7 +106,9 @@ function readEvent(body: Buffer, signature: unknown, secret: string): StripeEven
 async function handle(deps: Deps, event: StripeEvent): Promise<void> {
   const { pool } = deps.db;
   if (await isHandled(pool, SOURCE, event.id)) return;
-  await (CHARGE_EVENTS.includes(event.type) ? settle(deps, event) : dispute(deps, event));
+  const other = deps.others?.get(event.type);
+  if (other) await other(event.subjectId);
+  else await (CHARGE_EVENTS.includes(event.type) ? settle(deps, event) : dispute(deps, event));
   await markHandled(pool, { source: SOURCE, id: event.id, type: event.type });
 }
 
