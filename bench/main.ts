@@ -28,6 +28,7 @@ import { growthGifts } from './scenarios/growth-gifts.ts';
 import { memory } from './scenarios/memory.ts';
 import { productList } from './scenarios/product-list.ts';
 import { purchases } from './scenarios/purchases.ts';
+import { quarter } from './scenarios/quarter.ts';
 import { reads } from './scenarios/reads.ts';
 import { redis } from './scenarios/redis.ts';
 import { resume } from './scenarios/resume.ts';
@@ -48,6 +49,7 @@ const SCENARIOS: readonly Scenario[] = [
   productList,
   growthGifts,
   growthFanOut,
+  quarter,
 ];
 const ROUNDS = 3;
 const ROUNDS_MAX = 100;
