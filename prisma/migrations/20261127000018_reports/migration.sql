@@ -74,7 +74,8 @@ CREATE TABLE "report_quarter" (
   "closed_at" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
   "closed_by" BIGINT NOT NULL,
   "document" TEXT NOT NULL,
-  "checksum" TEXT NOT NULL CHECK ("checksum" = encode(sha256(convert_to("document", 'UTF8')), 'hex')),
+  "checksum" TEXT NOT NULL,
+  CONSTRAINT "report_quarter_checksum" CHECK ("checksum" = encode(sha256(convert_to("document", 'UTF8')), 'hex')),
   CONSTRAINT "report_quarter_pkey" PRIMARY KEY ("quarter"),
   CONSTRAINT "report_quarter_closed_by_fkey" FOREIGN KEY ("closed_by")
     REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE

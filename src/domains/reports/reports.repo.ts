@@ -184,13 +184,16 @@ export async function isOver(sql: Queryable, day: string, marginMs: number): Pro
   return clock!.over;
 }
 
-/** The first transaction id that is not given out yet. */
-export async function readNextTransaction(sql: Queryable): Promise<string> {
-  const [snapshot] = await rows<{ xmax: string }>(
+/**
+ * Takes a transaction id: whoever has one has a smaller one. (The xmax of a snapshot would not do: it follows the newest transaction that
+ * has ended, and those under way may stand beyond it.)
+ */
+export async function drawTransaction(sql: Queryable): Promise<string> {
+  const [drawn] = await rows<{ id: string }>(
     sql,
-    '/* reports.nextTransaction */ SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xmax',
+    '/* reports.drawTransaction */ SELECT pg_current_xact_id()::text AS id',
   );
-  return snapshot!.xmax;
+  return drawn!.id;
 }
 
 /** Whether every transaction with a smaller id has ended. */
