@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { startChild } from '../lib/child.ts';
+import { watchPostgresCpu } from '../lib/cpu.ts';
 import { watchPostgresMemory } from '../lib/memory.ts';
 import { formatNumber, print } from '../lib/output.ts';
 import type { CloserCommands, Took } from '../quarter/closer.api.ts';
@@ -13,8 +14,8 @@ const QUICK_SIZE: QuarterSize = { gifts: 20_000, gifters: 1_000, creators: 50, o
 const DATABASE = 'quarter';
 const MB = 1_000_000;
 
-/** A step, what it took, and the most memory that Postgres held beside its buffers. */
-type Step = Took & { name: string; postgresBytes: number };
+/** A step, what it took, the CPU time of Postgres, and the most memory that it held beside its buffers. */
+type Step = Took & { name: string; postgresBytes: number; postgresCpuS: number };
 
 /** Rolling up and closing a quarter of millions of gifts. */
 export const quarter: Scenario = {
@@ -37,14 +38,16 @@ export const quarter: Scenario = {
 
 async function measure(url: string, { signal }: BenchContext): Promise<Step[]> {
   const steps: Step[] = [];
+  const readCpuMs = await watchPostgresCpu(url);
   const step = async <Result extends Pick<Took, 'seconds'> & Partial<Took>>(
     name: string,
     work: () => Promise<Result>,
   ): Promise<Result> => {
     signal.throwIfAborted();
+    const beforeMs = readCpuMs();
     const { result, peakBytes } = await watchPostgresMemory(url, work);
     const { seconds, nodeBytes = Number.NaN } = result;
-    steps.push({ name, seconds, nodeBytes, postgresBytes: peakBytes });
+    steps.push({ name, seconds, nodeBytes, postgresBytes: peakBytes, postgresCpuS: (readCpuMs() - beforeMs) / 1_000 });
     print(`${name}: ${formatNumber(seconds, 2)} s`);
     return result;
   };
@@ -83,11 +86,12 @@ function toSection(steps: readonly Step[], { gifts, gifters, creators, orders }:
       'Memory is the peak of the Node process, its start included, and that of all Postgres processes beside the shared buffers. One measurement each.',
     tables: [
       {
-        headings: ['', 'seconds', 'gifts/s', 'Node MB', 'Postgres MB'],
-        rows: [naive, rollUp, read, close, again].map(({ name, seconds, nodeBytes, postgresBytes }) => [
+        headings: ['', 'seconds', 'gifts/s', 'Postgres CPU s', 'Node MB', 'Postgres MB'],
+        rows: [naive, rollUp, read, close, again].map(({ name, seconds, nodeBytes, postgresBytes, postgresCpuS }) => [
           name,
           formatNumber(seconds, 2),
           formatNumber(gifts / seconds),
+          Number.isNaN(postgresCpuS) ? '–' : formatNumber(postgresCpuS, 2),
           megabytes(nodeBytes),
           megabytes(postgresBytes),
         ]),

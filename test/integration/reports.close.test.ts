@@ -5,6 +5,7 @@ import { atOnce } from './support/outcomes.ts';
 import {
   type Channel,
   insertGift,
+  insertGifts,
   insertPeople,
   insertReversal,
   openChannel,
@@ -260,7 +261,7 @@ describe('a day', () => {
   test('counts once, whether it is rolled up or not, twice or at once', async ({ server, db, channel }) => {
     const people = await insertPeople(db.pool, 3, 'AE');
     for (const day of ['01', '02', '03']) {
-      for (const person of people) await insertGift(db.pool, person, channel, 5, `2005-01-${day}T10:00:00Z`);
+      await insertGifts(db.pool, people, channel, 5, `2005-01-${day}T10:00:00Z`);
     }
     const read = () => readReport(server.http(), { year: 2005, quarter: 1 });
     const open = await read();
