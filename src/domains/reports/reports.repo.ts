@@ -132,9 +132,16 @@ export async function lockQuarter(sql: SqlTransaction, quarter: Quarter): Promis
   await rows(sql, '/* reports.lock */ SELECT report_lock($1::date)', [firstDay(quarter)]);
 }
 
-/** Makes who took part in a quarter anew, from all of its days. */
+/** Makes who took part in a quarter anew, from all of its days; a statement for each region, so that none takes long. */
 export async function gatherReach(sql: SqlTransaction, quarter: Quarter): Promise<void> {
-  await rows(sql, '/* reports.gather */ SELECT report_gather($1::date)', [firstDay(quarter)]);
+  const start = firstDay(quarter);
+  const found = await rows<{ region: string }>(
+    sql,
+    '/* reports.regions */ SELECT region FROM report_regions($1::date) r(region)',
+    [start],
+  );
+  for (const { region } of found)
+    await rows(sql, '/* reports.gather */ SELECT report_gather($1::date, $2)', [start, region]);
 }
 
 /** Rolls a day up, or again. One statement; the day before must be rolled up, unless it is of another quarter. */
