@@ -30,6 +30,7 @@ import { growthGifts } from './scenarios/growth-gifts.ts';
 import { memory } from './scenarios/memory.ts';
 import { productList } from './scenarios/product-list.ts';
 import { purchases } from './scenarios/purchases.ts';
+import { quarter } from './scenarios/quarter.ts';
 import { reads } from './scenarios/reads.ts';
 import { redis } from './scenarios/redis.ts';
 import { resume } from './scenarios/resume.ts';
@@ -52,6 +53,7 @@ const SCENARIOS: readonly Scenario[] = [
   growthGifts,
   growthFanOut,
   audit,
+  quarter,
 ];
 const ROUNDS = 3;
 const ROUNDS_MAX = 100;

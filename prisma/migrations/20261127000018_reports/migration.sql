@@ -74,7 +74,8 @@ CREATE TABLE "report_quarter" (
   "closed_at" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
   "closed_by" BIGINT NOT NULL,
   "document" TEXT NOT NULL,
-  "checksum" TEXT NOT NULL CHECK ("checksum" = encode(sha256(convert_to("document", 'UTF8')), 'hex')),
+  "checksum" TEXT NOT NULL,
+  CONSTRAINT "report_quarter_checksum" CHECK ("checksum" = encode(sha256(convert_to("document", 'UTF8')), 'hex')),
   CONSTRAINT "report_quarter_pkey" PRIMARY KEY ("quarter"),
   CONSTRAINT "report_quarter_closed_by_fkey" FOREIGN KEY ("closed_by")
     REFERENCES "viewer"("id") ON DELETE RESTRICT ON UPDATE CASCADE
@@ -110,18 +111,18 @@ BEGIN
   RETURN QUERY WITH kept AS (
     SELECT DISTINCT unnest(r.gifter_ids || r.reversed_ids) AS viewer_id, r.region FROM report_gifts r WHERE r.day = p_day
   ), moved AS (
-    SELECT g.viewer_id, g.stream_id, count(*) AS gifts, sum(g.coins) AS coins, 0 AS reversals, 0 AS reversed_coins
+    SELECT g.viewer_id, g.stream_id, count(*) AS gifts, sum(g.coins)::bigint AS coins, 0::bigint AS reversals, 0::bigint AS reversed_coins
       FROM gift_sent g WHERE g.created_at >= p_from AND g.created_at < p_to GROUP BY 1, 2
     UNION ALL
-    SELECT g.viewer_id, g.stream_id, 0, 0, count(*), sum(t.amount)
+    SELECT g.viewer_id, g.stream_id, 0, 0, count(*), sum(t.amount)::bigint
       FROM transfer t JOIN gift_sent g ON g.id = t.cause_id
       WHERE t.created_at >= p_from AND t.created_at < p_to AND t.kind = 'GIFT_REFUNDED' GROUP BY 1, 2
   ), placed AS MATERIALIZED (
     SELECT coalesce(k.region, v.region, 'ZZ') AS region, m.viewer_id, s.creator_id, m.gifts, m.coins, m.reversals, m.reversed_coins
       FROM moved m JOIN stream s ON s.id = m.stream_id JOIN viewer v ON v.id = m.viewer_id LEFT JOIN kept k ON k.viewer_id = m.viewer_id
   ), giving AS (
-    SELECT p.region, p.viewer_id, sum(p.gifts) AS gifts, sum(p.coins) AS coins, sum(p.reversals) AS reversals,
-           sum(p.reversed_coins) AS reversed_coins
+    SELECT p.region, p.viewer_id, sum(p.gifts)::bigint AS gifts, sum(p.coins)::bigint AS coins, sum(p.reversals)::bigint AS reversals,
+           sum(p.reversed_coins)::bigint AS reversed_coins
       FROM placed p GROUP BY 1, 2
   ), getting AS (
     SELECT p.region, p.creator_id, sum(p.gifts) AS gifts, sum(p.coins - p.reversed_coins)::bigint AS net FROM placed p GROUP BY 1, 2
@@ -224,7 +225,7 @@ BEGIN
     ON CONFLICT (day) DO UPDATE SET rolled_at = EXCLUDED.rolled_at, creator_ids = EXCLUDED.creator_ids,
       creator_coins = EXCLUDED.creator_coins;
   -- A day that is rolled up again adds nobody; report_gather makes sure of it before a quarter is closed.
-  IF NOT v_again THEN PERFORM report_reach_add(v_quarter, p_day, p_day + 1); END IF;
+  IF NOT v_again THEN PERFORM report_reach_add(v_quarter, p_day); END IF;
   RETURN QUERY SELECT g.coins, g.reversed, s.paid, s.refunded, t.spent, t.taken, t.paid, t.refunded FROM (
       SELECT coalesce(sum(coins), 0)::bigint AS coins, coalesce(sum(reversed_coins), 0)::bigint AS reversed
         FROM report_gifts WHERE day = p_day
@@ -240,29 +241,37 @@ BEGIN
     ) t;
 END $$;
 
--- Adds those who took part in days of a quarter to those who did so far.
-CREATE FUNCTION report_reach_add(p_quarter date, p_from date, p_to date) RETURNS void LANGUAGE sql SET work_mem = '64MB' AS $$
-  WITH person AS (
-    SELECT DISTINCT 'g' AS role, region, unnest(gifter_ids) AS id FROM report_gifts WHERE day >= p_from AND day < p_to
-    UNION ALL SELECT DISTINCT 'c', region, unnest(creator_ids) FROM report_gifts WHERE day >= p_from AND day < p_to
-    UNION ALL SELECT DISTINCT 'b', region, unnest(buyer_ids) FROM report_sales WHERE day >= p_from AND day < p_to
-  )
+-- Adds those who took part in a day to those who did so far in its quarter.
+CREATE FUNCTION report_reach_add(p_quarter date, p_day date) RETURNS void LANGUAGE sql SET work_mem = '64MB' AS $$
   INSERT INTO report_reach AS o (quarter, region, gifter_ids, creator_ids, buyer_ids)
-    SELECT p_quarter, region, coalesce(array_agg(id ORDER BY id) FILTER (WHERE role = 'g'), '{}'),
-           coalesce(array_agg(id ORDER BY id) FILTER (WHERE role = 'c'), '{}'),
-           coalesce(array_agg(id ORDER BY id) FILTER (WHERE role = 'b'), '{}')
-      FROM person GROUP BY region
+    SELECT p_quarter, region, gifter_ids, creator_ids, '{}' FROM report_gifts WHERE day = p_day
     ON CONFLICT (quarter, region) DO UPDATE SET gifter_ids = report_union(o.gifter_ids, EXCLUDED.gifter_ids),
-      creator_ids = report_union(o.creator_ids, EXCLUDED.creator_ids), buyer_ids = report_union(o.buyer_ids, EXCLUDED.buyer_ids)
+      creator_ids = report_union(o.creator_ids, EXCLUDED.creator_ids);
+  INSERT INTO report_reach AS o (quarter, region, gifter_ids, creator_ids, buyer_ids)
+    SELECT p_quarter, s.region, '{}', '{}', array_agg(DISTINCT b.id) FROM report_sales s, unnest(s.buyer_ids) b(id)
+      WHERE s.day = p_day GROUP BY s.region
+    ON CONFLICT (quarter, region) DO UPDATE SET buyer_ids = report_union(o.buyer_ids, EXCLUDED.buyer_ids);
 $$;
 
--- Makes who took part in a quarter anew, from all of its days.
-CREATE FUNCTION report_gather(p_quarter date) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM report_lock(p_quarter);
-  DELETE FROM report_reach WHERE quarter = p_quarter;
-  PERFORM report_reach_add(p_quarter, p_quarter, (p_quarter + interval '3 months')::date);
-END $$;
+-- Regions that a quarter has anything of.
+CREATE FUNCTION report_regions(p_quarter date) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+  SELECT region FROM report_gifts WHERE day >= p_quarter AND day < p_quarter + interval '3 months'
+  UNION SELECT region FROM report_sales WHERE day >= p_quarter AND day < p_quarter + interval '3 months'
+  UNION SELECT region FROM report_reach WHERE quarter = p_quarter ORDER BY 1
+$$;
+
+-- Makes who took part in a quarter in a region anew, from all of its days. A statement for each region: none takes long.
+CREATE FUNCTION report_gather(p_quarter date, p_region text) RETURNS void LANGUAGE sql SET work_mem = '64MB' AS $$
+  INSERT INTO report_reach (quarter, region, gifter_ids, creator_ids, buyer_ids) VALUES (p_quarter, p_region,
+      ARRAY(SELECT DISTINCT unnest(gifter_ids) FROM report_gifts
+             WHERE day >= p_quarter AND day < p_quarter + interval '3 months' AND region = p_region ORDER BY 1),
+      ARRAY(SELECT DISTINCT unnest(creator_ids) FROM report_gifts
+             WHERE day >= p_quarter AND day < p_quarter + interval '3 months' AND region = p_region ORDER BY 1),
+      ARRAY(SELECT DISTINCT unnest(buyer_ids) FROM report_sales
+             WHERE day >= p_quarter AND day < p_quarter + interval '3 months' AND region = p_region ORDER BY 1))
+    ON CONFLICT (quarter, region) DO UPDATE SET gifter_ids = EXCLUDED.gifter_ids, creator_ids = EXCLUDED.creator_ids,
+      buyer_ids = EXCLUDED.buyer_ids
+$$;
 
 -- ---- figures ----------------------------------------------------------------------------------------------------------
 
@@ -302,30 +311,38 @@ BEGIN
         UNION ALL SELECT region, currency, orders, paid_minor, refunds, refunded_minor FROM live_sales
       ) a GROUP BY GROUPING SETS ((a.region, a.currency), (a.currency))
     ) b GROUP BY b.region
-  ), person AS MATERIALIZED (
-    SELECT 'g' AS role, region, unnest(gifter_ids) AS id FROM report_reach WHERE quarter = p_quarter
-    UNION SELECT 'g', region, unnest(gifter_ids) FROM live_gifts
-    UNION SELECT 'c', region, unnest(creator_ids) FROM report_reach WHERE quarter = p_quarter
-    UNION SELECT 'c', region, unnest(creator_ids) FROM live_gifts
-    UNION SELECT 'b', region, unnest(buyer_ids) FROM report_reach WHERE quarter = p_quarter
-    UNION SELECT 'b', region, unnest(buyer_ids) FROM live_sales
-  ), home AS MATERIALIZED (
-    SELECT role, id, min(region) AS region, count(*) AS regions FROM person GROUP BY 1, 2
-  ), reach AS (
-    SELECT region, count(*) FILTER (WHERE role = 'g') AS gifters, count(*) FILTER (WHERE role = 'c') AS creators,
-           count(*) FILTER (WHERE role = 'b') AS buyers FROM person GROUP BY 1
-    UNION ALL
-    SELECT '', count(*) FILTER (WHERE role = 'g'), count(*) FILTER (WHERE role = 'c'), count(*) FILTER (WHERE role = 'b') FROM home
-  ), sole AS (
-    SELECT region, count(*) FILTER (WHERE role = 'g') AS gifters, count(*) FILTER (WHERE role = 'b') AS buyers
-      FROM home WHERE regions = 1 GROUP BY 1
+  ), gifter AS MATERIALIZED (
+    SELECT region, unnest(gifter_ids) AS id FROM report_reach WHERE quarter = p_quarter
+    UNION SELECT region, unnest(gifter_ids) FROM live_gifts
+  ), buyer AS MATERIALIZED (
+    SELECT region, unnest(buyer_ids) AS id FROM report_reach WHERE quarter = p_quarter
+    UNION SELECT region, unnest(buyer_ids) FROM live_sales
+  ), creator AS MATERIALIZED (
+    SELECT region, unnest(creator_ids) AS id FROM report_reach WHERE quarter = p_quarter
+    UNION SELECT region, unnest(creator_ids) FROM live_gifts
+  ), gifter_home AS MATERIALIZED (
+    SELECT id, min(region) AS region, count(*) AS regions FROM gifter GROUP BY 1
+  ), buyer_home AS MATERIALIZED (
+    SELECT id, min(region) AS region, count(*) AS regions FROM buyer GROUP BY 1
+  ), gifters AS (
+    SELECT region, count(*) AS n FROM gifter GROUP BY 1 UNION ALL SELECT '', count(*) FROM gifter_home
+  ), buyers AS (
+    SELECT region, count(*) AS n FROM buyer GROUP BY 1 UNION ALL SELECT '', count(*) FROM buyer_home
+  ), creators AS (
+    SELECT region, count(*) AS n FROM creator GROUP BY 1 UNION ALL SELECT '', count(DISTINCT id) FROM creator
+  ), sole_gifters AS (
+    SELECT region, count(*) AS n FROM gifter_home WHERE regions = 1 GROUP BY 1
+  ), sole_buyers AS (
+    SELECT region, count(*) AS n FROM buyer_home WHERE regions = 1 GROUP BY 1
   ), place AS (
-    SELECT '' AS region UNION SELECT region FROM gift UNION SELECT region FROM sale UNION SELECT region FROM reach
+    SELECT '' AS region UNION SELECT region FROM gift UNION SELECT region FROM sale
+    UNION SELECT region FROM gifters UNION SELECT region FROM buyers UNION SELECT region FROM creators
   ) SELECT p.region, coalesce(g.gifts, 0), coalesce(g.coins, 0), coalesce(g.reversals, 0), coalesce(g.reversed_coins, 0),
-           coalesce(r.gifters, 0), coalesce(o.gifters, 0), coalesce(r.creators, 0), coalesce(r.buyers, 0), coalesce(o.buyers, 0),
-           coalesce(s.sales, '[]')
+           coalesce(gs.n, 0), coalesce(sg.n, 0), coalesce(c.n, 0), coalesce(bs.n, 0), coalesce(sb.n, 0), coalesce(s.sales, '[]')
       FROM place p LEFT JOIN gift g ON g.region = p.region LEFT JOIN sale s ON s.region = p.region
-        LEFT JOIN reach r ON r.region = p.region LEFT JOIN sole o ON o.region = p.region ORDER BY p.region;
+        LEFT JOIN gifters gs ON gs.region = p.region LEFT JOIN sole_gifters sg ON sg.region = p.region
+        LEFT JOIN creators c ON c.region = p.region
+        LEFT JOIN buyers bs ON bs.region = p.region LEFT JOIN sole_buyers sb ON sb.region = p.region ORDER BY p.region;
 END $$;
 
 -- A quarter day by day, until today.

@@ -132,9 +132,16 @@ export async function lockQuarter(sql: SqlTransaction, quarter: Quarter): Promis
   await rows(sql, '/* reports.lock */ SELECT report_lock($1::date)', [firstDay(quarter)]);
 }
 
-/** Makes who took part in a quarter anew, from all of its days. */
+/** Makes who took part in a quarter anew, from all of its days; a statement for each region, so that none takes long. */
 export async function gatherReach(sql: SqlTransaction, quarter: Quarter): Promise<void> {
-  await rows(sql, '/* reports.gather */ SELECT report_gather($1::date)', [firstDay(quarter)]);
+  const start = firstDay(quarter);
+  const found = await rows<{ region: string }>(
+    sql,
+    '/* reports.regions */ SELECT region FROM report_regions($1::date) r(region)',
+    [start],
+  );
+  for (const { region } of found)
+    await rows(sql, '/* reports.gather */ SELECT report_gather($1::date, $2)', [start, region]);
 }
 
 /** Rolls a day up, or again. One statement; the day before must be rolled up, unless it is of another quarter. */
@@ -184,13 +191,16 @@ export async function isOver(sql: Queryable, day: string, marginMs: number): Pro
   return clock!.over;
 }
 
-/** The first transaction id that is not given out yet. */
-export async function readNextTransaction(sql: Queryable): Promise<string> {
-  const [snapshot] = await rows<{ xmax: string }>(
+/**
+ * Takes a transaction id: whoever has one has a smaller one. (The xmax of a snapshot would not do: it follows the newest transaction that
+ * has ended, and those under way may stand beyond it.)
+ */
+export async function drawTransaction(sql: Queryable): Promise<string> {
+  const [drawn] = await rows<{ id: string }>(
     sql,
-    '/* reports.nextTransaction */ SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xmax',
+    '/* reports.drawTransaction */ SELECT pg_current_xact_id()::text AS id',
   );
-  return snapshot!.xmax;
+  return drawn!.id;
 }
 
 /** Whether every transaction with a smaller id has ended. */

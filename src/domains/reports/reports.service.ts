@@ -43,7 +43,12 @@ const RETRY_AFTER_MS = 1_000;
 const LINKS_PER_SWEEP_MAX = 1_000;
 
 /** What tests override. */
-export type ReportsOptions = { sweepIntervalMs?: number; settleMs?: number; linkLifeMs?: number };
+export type ReportsOptions = {
+  sweepIntervalMs?: number;
+  settleMs?: number;
+  settleWaitMsMax?: number;
+  linkLifeMs?: number;
+};
 
 /** A line of a report, with what belongs to all lines of it. */
 export type Report = {
@@ -128,7 +133,7 @@ export class Reports {
     if (!(await isOver(db.pool, lastDay(quarter), this.#settleMs))) {
       throw new QuarterStateError(`${nameOf(quarter)} is not over. It can be closed a minute after its last day.`);
     }
-    if (!(await untilSettled(db.pool))) {
+    if (!(await untilSettled(db.pool, this.options.settleWaitMsMax))) {
       throw new QuarterStateError(
         'Something that began before the quarter ended is still being written. Try again in a moment.',
       );
@@ -212,9 +217,9 @@ async function readDocument(sql: Queryable, quarter: Quarter, frozen?: Frozen): 
 /** Where a report that is made again differs from the closed one: its first line that does. */
 function changeOf(closed: string, again: string): string {
   const [was, is] = [closed.split('\n'), again.split('\n')];
-  const line = was.findIndex((text, index) => text !== is[index]);
-  const at = line < 0 ? was.length : line;
-  return `The closed report (${checksumOf(closed)}) is not what the ledger says now (${checksumOf(again)}): line ${at + 1} was ${was[at]?.trim()}, and would be ${is[at]?.trim()}.`;
+  const at = was.findIndex((text, index) => text !== is[index]);
+  const line = (lines: readonly string[]) => lines[at]?.trim().replace(/,$/, '');
+  return `The closed report (${checksumOf(closed)}) is not what the ledger says now (${checksumOf(again)}): line ${at + 1} was ${line(was)}, and would be ${line(is)}.`;
 }
 
 /** The line of a region in which nothing happened, or that may not be seen. */

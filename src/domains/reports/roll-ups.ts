@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Database, type Queryable, STATEMENT_TIMEOUT_MS } from '../../db/database.ts';
 import { QuarterStateError } from './reports.errors.ts';
-import { type DayBooks, findDayToRoll, haveEnded, readNextTransaction, rollDay, tryLockSweep } from './reports.repo.ts';
+import { type DayBooks, drawTransaction, findDayToRoll, haveEnded, rollDay, tryLockSweep } from './reports.repo.ts';
 
 /**
  * A day is settled so long after its end. A row has the time of the statement that writes it, and no statement lasts longer than half of
@@ -24,9 +24,9 @@ type Deps = { db: Database; log: Logger };
  * @returns false when they last too long
  */
 export async function untilSettled(sql: Queryable, waitMsMax = SETTLE_WAIT_MS_MAX): Promise<boolean> {
-  const next = await readNextTransaction(sql);
+  const own = await drawTransaction(sql);
   const deadlineMs = performance.now() + waitMsMax;
-  while (!(await haveEnded(sql, next))) {
+  while (!(await haveEnded(sql, own))) {
     if (performance.now() >= deadlineMs) return false;
     await wait(SETTLE_LOOK_MS);
   }

@@ -21,7 +21,7 @@ const ROLES = [
  *
  * Hidden is a region whose gifters, or whose buyers, are some but fewer than `sizeMin` (primary suppression). Whoever takes all regions that
  * are shown from the world's total learns what the hidden ones come to together; so more are hidden, the smallest first, until that is the
- * figure of at least two regions and of at least `sizeMin` people, for gifts as for orders (complementary suppression). Where that cannot
+ * figure of at least `sizeMin` people, for gifts as for orders (complementary suppression); a small region is then never alone. Where that cannot
  * be had, nothing but the world is shown.
  */
 export function shownRegions(groups: readonly Group[], sizeMin: number): Set<string> {
@@ -39,13 +39,11 @@ export function shownRegions(groups: readonly Group[], sizeMin: number): Set<str
   }
 }
 
-/** Whether the sum of the hidden regions is that of a single one, or of too few people. None at all says nothing of anybody. */
+/** Whether the sum of the hidden regions is that of too few people. Of nobody, it says nothing of anybody. */
 function tellsTooMuch(hidden: readonly Group[], { all, sole }: (typeof ROLES)[number], sizeMin: number): boolean {
-  const some = hidden.filter((group) => group[all] > 0n);
-  if (some.length === 0) return false;
   // People who took part in several regions count in none: so this is never more than there are.
-  const people = some.reduce((sum, group) => sum + group[sole], 0n);
-  return some.length === 1 || people < sizeMin;
+  const people = hidden.reduce((sum, group) => sum + group[sole], 0n);
+  return people < sizeMin && hidden.some((group) => group[all] > 0n);
 }
 
 function compare(one: Group, other: Group): number {

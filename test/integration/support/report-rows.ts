@@ -21,15 +21,30 @@ const COINS = 1_000_000;
 const POST =
   'SELECT wallet_post($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::timestamptz, $8::bigint[])';
 
-/** Writes one transfer at a time of the past, as the ledger does. */
-async function post(
-  pool: Pool,
-  transfer: { debit: string; credit: string; unit: string; amount: number; kind: string; cause: string },
-  at: string,
-  reverses: string | null = null,
-): Promise<void> {
-  const { debit, credit, unit, amount, kind, cause } = transfer;
-  await pool.query(POST, [[debit], [credit], [unit], [amount], [kind], [cause], at, [reverses]]);
+/** A transfer to be written. */
+type Posting = {
+  debit: string;
+  credit: string;
+  unit: string;
+  amount: number;
+  kind: string;
+  cause: string;
+  reverses?: string;
+};
+
+/** Writes transfers at a time of the past, as the ledger does. */
+async function post(pool: Pool, transfers: Posting[], at: string): Promise<void> {
+  const column = (name: keyof Posting) => transfers.map((transfer) => transfer[name] ?? null);
+  await pool.query(POST, [
+    column('debit'),
+    column('credit'),
+    column('unit'),
+    column('amount'),
+    column('kind'),
+    column('cause'),
+    at,
+    column('reverses'),
+  ]);
 }
 
 async function account(pool: Pool, ownerType: string, ownerId: string, unit: string, kind: string): Promise<string> {
@@ -61,10 +76,10 @@ export async function insertPeople(
     [count, region],
   );
   const issuance = await account(pool, 'PLATFORM', '0', 'COIN', 'ISSUANCE');
-  for (const { id, wallet_id } of rows) {
-    const grant = { debit: issuance, credit: wallet_id, unit: 'COIN', amount: coins, kind: 'DEMO_GRANT', cause: id };
-    await post(pool, grant, new Date().toISOString());
-  }
+  const grants = rows.map(({ id, wallet_id }) => {
+    return { debit: issuance, credit: wallet_id, unit: 'COIN', amount: coins, kind: 'DEMO_GRANT', cause: id };
+  });
+  await post(pool, grants, new Date().toISOString());
   return rows.map(({ id }) => ({ id, region }));
 }
 
@@ -83,20 +98,39 @@ export async function insertGift(
   coins: number,
   at: string,
 ): Promise<Gift> {
+  const [gift] = await insertGifts(pool, [person], channel, coins, at);
+  return gift!;
+}
+
+/** Inserts a gift of each of these people, with their transfers. */
+export async function insertGifts(
+  pool: Pool,
+  people: readonly Person[],
+  channel: Channel,
+  coins: number,
+  at: string,
+): Promise<Gift[]> {
+  const ids = people.map(({ id }) => id);
   await pool.query(
-    `INSERT INTO stream_gifter AS t (stream_id, viewer_id, coins) VALUES ($1, $2, $3)
+    `INSERT INTO stream_gifter AS t (stream_id, viewer_id, coins) SELECT $1, unnest($2::bigint[]), $3
      ON CONFLICT (stream_id, viewer_id) DO UPDATE SET coins = t.coins + EXCLUDED.coins`,
-    [channel.streamId, person.id, coins],
+    [channel.streamId, ids, coins],
   );
-  const { rows } = await pool.query<{ id: string; wallet: string; gifts: string }>(
-    `INSERT INTO gift_sent (viewer_id, idempotency_key, stream_id, gift_id, quantity, coins, diamonds, seq, created_at)
-       SELECT $1, $2, $3, min(id), 1, $4, 0, (SELECT count(*) FROM gift_sent WHERE stream_id = $3) + 1000, $5 FROM gift
-     RETURNING id, (SELECT wallet_id FROM viewer WHERE id = $1) AS wallet, (SELECT gifts_account_id FROM stream WHERE id = $3) AS gifts`,
-    [person.id, randomUUID(), channel.streamId, coins, at],
+  const { rows } = await pool.query<{ id: string; viewer: string; wallet: string; gifts: string }>(
+    `WITH sent AS (
+       INSERT INTO gift_sent (viewer_id, idempotency_key, stream_id, gift_id, quantity, coins, diamonds, seq, created_at)
+         SELECT p.id, $2, $3, (SELECT min(id) FROM gift), 1, $4, 0, 1000 + p.n + (SELECT count(*) FROM gift_sent WHERE stream_id = $3), $5
+           FROM unnest($1::bigint[]) WITH ORDINALITY p(id, n) RETURNING id, viewer_id, stream_id
+     ) SELECT g.id, v.id AS viewer, v.wallet_id AS wallet, s.gifts_account_id AS gifts
+         FROM sent g JOIN viewer v ON v.id = g.viewer_id JOIN stream s ON s.id = g.stream_id`,
+    [ids, randomUUID(), channel.streamId, coins, at],
   );
-  const { id, wallet, gifts } = rows[0]!;
-  await post(pool, { debit: wallet, credit: gifts, unit: 'COIN', amount: coins, kind: 'GIFT_SPENT', cause: id }, at);
-  return { id, person, channel, coins, at };
+  const spent = rows.map(({ id, wallet, gifts }) => {
+    return { debit: wallet, credit: gifts, unit: 'COIN', amount: coins, kind: 'GIFT_SPENT', cause: id };
+  });
+  await post(pool, spent, at);
+  const giftOf = new Map(rows.map(({ id, viewer }) => [viewer, id]));
+  return people.map((person) => ({ id: giftOf.get(person.id)!, person, channel, coins, at }));
 }
 
 /** Takes a gift back at a time of the past, as the ledger has it. */
@@ -106,15 +140,8 @@ export async function insertReversal(pool: Pool, gift: Gift, at: string): Promis
     [gift.id],
   );
   const { id, debit, credit } = rows[0]!;
-  const back = {
-    debit: credit,
-    credit: debit,
-    unit: 'COIN',
-    amount: gift.coins,
-    kind: 'GIFT_REFUNDED',
-    cause: gift.id,
-  };
-  await post(pool, back, at, id);
+  const back = { debit: credit, credit: debit, unit: 'COIN', amount: gift.coins, cause: gift.id, reverses: id };
+  await post(pool, [{ ...back, kind: 'GIFT_REFUNDED' }], at);
 }
 
 /** An order that was paid. */
@@ -153,7 +180,7 @@ export async function insertMoney(
   const clearing = await account(pool, 'PLATFORM', '0', currency, 'CLEARING');
   const escrow = await account(pool, 'MERCHANT', merchantRow, currency, 'ESCROW');
   const [debit, credit] = kind === 'ORDER_PAID' ? [clearing, escrow] : [escrow, clearing];
-  await post(pool, { debit, credit, unit: currency, amount: minor, kind, cause: row }, at);
+  await post(pool, [{ debit: debit!, credit: credit!, unit: currency, amount: minor, kind, cause: row }], at);
 }
 
 /** Money as tests read it. */
