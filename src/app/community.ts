@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
+import { Leaderboards, type LeaderboardsOptions } from '../domains/leaderboards/leaderboards.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -20,10 +21,10 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { boxes?: BoxesOptions };
+export type CommunityOverrides = { boxes?: BoxesOptions; leaderboards?: LeaderboardsOptions };
 
 /** The services of these domains. */
-export type CommunityServices = { boxes: Boxes };
+export type CommunityServices = { boxes: Boxes; leaderboards: Leaderboards };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
@@ -32,8 +33,10 @@ export function createCommunity(
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
   const boxes = new Boxes(deps, overrides.boxes);
   deps.endings.push(boxes.ending);
-  const services: CommunityServices = { boxes };
-  const running: { start: () => void; close: () => Promise<void> }[] = [boxes];
+  const leaderboards = new Leaderboards(deps, overrides.leaderboards);
+  deps.watchHooks.push(leaderboards.watchHook);
+  const services: CommunityServices = { boxes, leaderboards };
+  const running: { start: () => void; close: () => Promise<void> }[] = [boxes, leaderboards];
   return {
     services,
     start: () => {

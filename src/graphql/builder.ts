@@ -27,6 +27,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     SafeInt: { Input: number; Output: number | bigint };
     DateTime: { Input: Date; Output: Date };
+    Date: { Input: string; Output: string };
     ID: { Input: string; Output: string | number | bigint };
   };
   Connection: { totalCount: number | (() => number | Promise<number>) };

@@ -7,6 +7,7 @@ import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Leaderboards } from '../domains/leaderboards/leaderboards.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
@@ -31,6 +32,7 @@ export type Services = {
   offers: Offers;
   orders: Orders;
   boxes: Boxes;
+  leaderboards: Leaderboards;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -13,6 +13,7 @@ import '../domains/fulfilment/partners.mutations.schema.ts';
 import '../domains/fulfilment/shipments.mutations.schema.ts';
 import '../domains/fulfilment/vouchers.mutations.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
+import '../domains/leaderboards/leaderboards.schema.ts';
 import '../domains/moderation/moderation.errors.schema.ts';
 import '../domains/offers/offers.mutations.schema.ts';
 import '../domains/offers/offers.schema.ts';

@@ -98,6 +98,7 @@ const SUCCESS_FIELDS = {
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
   fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
   claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
+  setNamedOnBoards: 'viewer { id namedOnBoards } replayed',
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',

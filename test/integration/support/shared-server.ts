@@ -46,7 +46,10 @@ export const QUIET = {
     payments: { recoveryIntervalMs: HOUR_MS },
     offers: { sweepIntervalMs: HOUR_MS },
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
-    community: { boxes: { sweepIntervalMs: HOUR_MS } },
+    community: {
+      boxes: { sweepIntervalMs: HOUR_MS },
+      leaderboards: { foldIntervalMs: HOUR_MS, watchIntervalMs: HOUR_MS },
+    },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     trends: {
       countIntervalMs: HOUR_MS,
