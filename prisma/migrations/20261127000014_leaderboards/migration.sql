@@ -69,7 +69,7 @@ CREATE TRIGGER "board_score_references" AFTER INSERT ON "board_score"
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION board_score_references();
 
 -- boards_add: adds to all boards on which viewers stand for what they did in streams, on days of UTC; one array position is one such
--- sum. The boards are written in the order of their key, so that any number of servers may do so at once.
+-- sum; where the day is null, it does not count on a day's board. The boards are written in the order of their key, so that any number of servers may do so at once.
 CREATE FUNCTION boards_add(
   p_stream bigint[], p_day date[], p_viewer bigint[], p_coins bigint[], p_messages bigint[], p_watched_ms bigint[]
 ) RETURNS void LANGUAGE plpgsql
@@ -89,6 +89,7 @@ BEGIN
       FROM part p, LATERAL (VALUES
         ('STREAM', p.stream_id), ('CREATOR', p.creator_id), ('DAY', (p.day - date '1970-01-01')::bigint), ('ALL', 0::bigint)
       ) b(board, owner_id)
+     WHERE b.owner_id IS NOT NULL
      GROUP BY b.board, b.owner_id, p.viewer_id ORDER BY b.board, b.owner_id, p.viewer_id
   )
   SELECT array_agg(p.board), array_agg(p.owner_id), array_agg(p.viewer_id), array_agg(p.coins), array_agg(p.messages), array_agg(p.watched_ms)
@@ -106,29 +107,29 @@ BEGIN
   END IF;
 END $$;
 
--- boards_fold: counts what is new in the logs of up to p_streams streams, p_events events of each at the most. Streams that another
--- fold has are left to it. A gift that was taken back is taken off the boards that it stood on, those of its own day.
--- Returns how many events it has moved past.
-CREATE FUNCTION boards_fold(p_streams integer, p_events integer) RETURNS bigint LANGUAGE plpgsql
+-- boards_fold: counts what is new in the logs of up to p_streams streams behind p_after, p_events events of each at the most. Streams
+-- that another fold has are left to it. A gift that was taken back is taken off the boards that it stood on, those of its own day.
+-- Returns the last stream, null when there was none, and whether some log has more.
+CREATE FUNCTION boards_fold(p_after bigint, p_streams integer, p_events integer, OUT last_stream bigint, OUT has_more boolean) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-  c_stream bigint[]; c_seq bigint[]; n_seq bigint[];
+  c_stream bigint[]; c_seq bigint[]; n_seq bigint[]; n_more boolean[];
   a_stream bigint[]; a_day date[]; a_viewer bigint[]; a_coins bigint[]; a_messages bigint[];
 BEGIN
   SELECT array_agg(c.stream_id), array_agg(c.seq) INTO c_stream, c_seq FROM (
     SELECT c.stream_id, c.seq FROM board_cursor c JOIN live_log l ON l.stream_id = c.stream_id
-     WHERE NOT c.done AND l.last_seq > c.seq ORDER BY c.stream_id LIMIT p_streams FOR UPDATE OF c SKIP LOCKED
+     WHERE c.stream_id > p_after AND NOT c.done AND l.last_seq > c.seq ORDER BY c.stream_id LIMIT p_streams FOR UPDATE OF c SKIP LOCKED
   ) c;
-  IF c_stream IS NULL THEN RETURN 0; END IF;
+  IF c_stream IS NULL THEN RETURN; END IF;
   -- In a statement of its own: whoever had a cursor before has committed, and what it counted is behind c_seq.
-  SELECT array_agg(h.seq) INTO n_seq FROM (
-    SELECT (SELECT least(l.last_seq, c.seq + p_events) FROM live_log l WHERE l.stream_id = c.stream_id LIMIT 1) AS seq
+  SELECT array_agg(least(h.last_seq, h.seq + p_events)), array_agg(h.last_seq > h.seq + p_events) INTO n_seq, n_more FROM (
+    SELECT c.seq, (SELECT l.last_seq FROM live_log l WHERE l.stream_id = c.stream_id LIMIT 1)
       FROM unnest(c_stream, c_seq) WITH ORDINALITY c(stream_id, seq, n) ORDER BY c.n
   ) h;
   SELECT array_agg(s.stream_id), array_agg(s.day), array_agg(s.viewer_id), array_agg(s.coins), array_agg(s.messages)
     INTO a_stream, a_day, a_viewer, a_coins, a_messages
     FROM (
-      SELECT e.stream_id, (coalesce(g.occurred_at, e.occurred_at) AT TIME ZONE 'UTC')::date AS day,
+      SELECT e.stream_id, (CASE e.type WHEN 'GIFT_REVERSED' THEN g.occurred_at ELSE e.occurred_at END AT TIME ZONE 'UTC')::date AS day,
              (e.payload->'sender'->>'id')::bigint AS viewer_id,
              sum(CASE e.type WHEN 'GIFT_SENT' THEN (e.payload->>'coins')::bigint WHEN 'GIFT_REVERSED' THEN -(e.payload->>'coins')::bigint ELSE 0 END)::bigint AS coins,
              count(*) FILTER (WHERE e.type = 'CHAT_MESSAGE') AS messages
@@ -150,7 +151,8 @@ BEGIN
       done = (SELECT s.status = 'ENDED' FROM stream s WHERE s.id = c.stream_id LIMIT 1)
          AND (SELECT l.last_seq FROM live_log l WHERE l.stream_id = c.stream_id LIMIT 1) = n_seq[array_position(c_stream, c.stream_id)]
     WHERE c.stream_id = ANY(c_stream);
-  RETURN (SELECT sum(n_seq[n] - c_seq[n])::bigint FROM generate_subscripts(c_stream, 1) n);
+  last_stream := c_stream[cardinality(c_stream)];
+  has_more := true = ANY(n_more);
 END $$;
 
 -- boards_watched: adds watch time, as servers have measured it up to now. What was watched behind the end of a stream does not count.

@@ -101,17 +101,30 @@ async function readEach<Request extends BoardKey & { by: BoardMetric }>(
   return requests.map((request) => answers.get(request) ?? []);
 }
 
-const FOLD = statement('leaderboards.fold', 'SELECT boards_fold($1, $2) AS events');
+const FOLD = statement(
+  'leaderboards.fold',
+  'SELECT last_stream AS last, has_more AS "hasMore" FROM boards_fold($1, $2, $3)',
+);
 const WATCHED = statement('leaderboards.watched', 'SELECT boards_watched($1, $2, $3)');
 const SET_NAMED = statement(
   'leaderboards.setNamed',
   'UPDATE viewer SET named_on_boards = $2 WHERE id = $1 AND named_on_boards <> $2 RETURNING id',
 );
 
-/** Counts what is new in the logs of some streams; the statement is the transaction. Returns how many events it has moved past. */
-export async function foldLogs(sql: Queryable, limits: { streams: number; events: number }): Promise<number> {
-  const [folded] = await rows<{ events: bigint }>(sql, FOLD, [limits.streams, limits.events]);
-  return Number(folded!.events);
+/**
+ * Counts what is new in the logs of some streams behind `after`, by id; the statement is the transaction.
+ * @returns the last stream, null when none has news, and whether one of them has more than was counted
+ */
+export async function foldLogs(
+  sql: Queryable,
+  limits: { after: bigint; streams: number; events: number },
+): Promise<{ last: bigint | null; hasMore: boolean | null }> {
+  const [folded] = await rows<{ last: bigint | null; hasMore: boolean | null }>(sql, FOLD, [
+    limits.after,
+    limits.streams,
+    limits.events,
+  ]);
+  return folded!;
 }
 
 /** For how long somebody has watched a stream. */

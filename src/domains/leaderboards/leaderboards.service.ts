@@ -34,6 +34,8 @@ export class Leaderboards {
   readonly #own: DataLoader<PlaceRequest, BoardPlace | null>;
   readonly #watchTime: WatchTime;
   #folding: Periodic | undefined;
+  /** Where the next transaction goes on: the busiest streams must not keep the others waiting. */
+  #after = 0n;
 
   constructor(
     private readonly deps: { db: Database; log: Logger },
@@ -79,9 +81,18 @@ export class Leaderboards {
 
   async #sweep(): Promise<void> {
     try {
+      let isBehind = false;
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
-        const limits = { streams: STREAMS_PER_TRANSACTION_MAX, events: EVENTS_PER_STREAM_MAX };
-        if ((await foldLogs(this.deps.db.pool, limits)) === 0) return;
+        const { last, hasMore } = await foldLogs(this.deps.db.pool, {
+          after: this.#after,
+          streams: STREAMS_PER_TRANSACTION_MAX,
+          events: EVENTS_PER_STREAM_MAX,
+        });
+        isBehind ||= hasMore === true;
+        this.#after = last ?? 0n;
+        // Once round is enough, or busy streams would be looked at again and again for an event or two.
+        if (last === null && !isBehind) return;
+        if (last === null) isBehind = false;
       }
     } catch (error) {
       this.deps.log.warn({ err: error }, 'counting for leaderboards failed; the next sweep tries again');
