@@ -2,13 +2,16 @@ import { type Database, rows } from '../src/db/database.ts';
 import { StreamAlreadyLiveError } from '../src/domains/streams/streams.errors.ts';
 import { accountNames } from '../src/domains/wallet/wallet.api.ts';
 import type { Services } from '../src/graphql/context.ts';
+import { seedDemoReactions } from './seed-reactions.ts';
 import { seedDemoShop } from './seed-shop.ts';
 
 /** Coins that each demo viewer begins with. */
 const DEMO_COINS = 10_000n;
 const DEMO_VIEWERS = ['layla', 'omar', 'sara'];
+/** Who reacts to gifts. */
+const DEMO_NPC = 'pinkydoll';
 const DEMO_STREAMS = [
-  { handle: 'pinkydoll', title: 'Ice cream so good! NPC live' },
+  { handle: DEMO_NPC, title: 'Ice cream so good! NPC live' },
   { handle: 'souq', title: 'سوق Hadiya: today’s finds' },
 ];
 const SEED_LOCK = 4_823_017;
@@ -39,7 +42,7 @@ export async function seedCatalogue(db: Database): Promise<void> {
   });
 }
 
-/** The people of the demo, with coins and two live streams, and its merchants. Once: what visitors change, or end, stays so. */
+/** The people of the demo, with coins and two live streams, one of which reacts to gifts, and its merchants. Once: what visitors change, or end, stays so. */
 export async function seedDemo(services: Services): Promise<void> {
   const { db, accounts, wallets, streams } = services;
   for (const handle of DEMO_VIEWERS) {
@@ -66,5 +69,6 @@ export async function seedDemo(services: Services): Promise<void> {
       if (!(error instanceof StreamAlreadyLiveError)) throw error;
     });
   }
+  await seedDemoReactions(services, DEMO_NPC);
   await seedDemoShop(services);
 }

@@ -178,7 +178,7 @@ async function createDomains(
   const accounts = createAccounts({ db, tokens, wallets, operators: new Set(config.operators) });
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);
-  const payments = new Payments({ db, wallets, provider, log }, overrides.payments);
+  const payments = new Payments({ db, live, wallets, provider, log }, overrides.payments);
   /** Who has things charged: the provider's webhooks reach them by the first half of their keys. */
   const chargeOwners = new Map<string, ChargeOwner>([[COIN_PURCHASE, payments.chargeOwner]]);
   const endings: StreamEnding[] = [];

@@ -2,6 +2,9 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
 import { Leaderboards, type LeaderboardsOptions } from '../domains/leaderboards/leaderboards.service.ts';
+import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
+import { Payouts } from '../domains/payouts/payouts.service.ts';
+import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -21,22 +24,30 @@ export type CommunityDeps = {
 };
 
 /** Limits, windows and providers of these domains that tests replace. */
-export type CommunityOverrides = { boxes?: BoxesOptions; leaderboards?: LeaderboardsOptions };
+export type CommunityOverrides = {
+  payouts?: PayoutsOptions;
+  reactions?: ReactionsOptions;
+  boxes?: BoxesOptions;
+  leaderboards?: LeaderboardsOptions;
+};
 
 /** The services of these domains. */
-export type CommunityServices = { boxes: Boxes; leaderboards: Leaderboards };
+export type CommunityServices = { payouts: Payouts; reactions: Reactions; boxes: Boxes; leaderboards: Leaderboards };
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
+  const payouts = new Payouts(deps, overrides.payouts);
+  const reactions = new Reactions(deps, overrides.reactions);
   const boxes = new Boxes(deps, overrides.boxes);
-  deps.endings.push(boxes.ending);
   const leaderboards = new Leaderboards(deps, overrides.leaderboards);
+  // Reactions lock ledger accounts: behind what locks battles or boxes, and they take diamonds back before payouts count them.
+  deps.endings.push(boxes.ending, reactions.ending, payouts.ending);
   deps.watchHooks.push(leaderboards.watchHook);
-  const services: CommunityServices = { boxes, leaderboards };
-  const running: { start: () => void; close: () => Promise<void> }[] = [boxes, leaderboards];
+  const services: CommunityServices = { payouts, reactions, boxes, leaderboards };
+  const running: { start: () => void; close: () => Promise<void> }[] = [payouts, reactions, boxes, leaderboards];
   return {
     services,
     start: () => {

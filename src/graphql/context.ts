@@ -11,6 +11,8 @@ import type { Leaderboards } from '../domains/leaderboards/leaderboards.service.
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
+import type { Payouts } from '../domains/payouts/payouts.service.ts';
+import type { Reactions } from '../domains/reactions/reactions.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -23,6 +25,7 @@ export type Services = {
   addresses: Addresses;
   wallets: Wallets;
   payments: Payments;
+  payouts: Payouts;
   creators: Creators;
   streams: Streams;
   gifts: Gifts;
@@ -33,6 +36,7 @@ export type Services = {
   orders: Orders;
   boxes: Boxes;
   leaderboards: Leaderboards;
+  reactions: Reactions;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

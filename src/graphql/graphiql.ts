@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import type { Services } from './context.ts';
-import { type DemoExample, type DemoPurchase, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
+import { type DemoExample, type DemoPurchase, EXAMPLE_CREATOR, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
 
 /** Makes the options of the GraphiQL page for a request. */
 export type GraphiQLPage = (request: Request) => Promise<GraphiQLOptions>;
@@ -71,6 +71,8 @@ subscription Watch {
         total
         coins
       }
+      ... on ReactionQueued { reaction position etaMs }
+      ... on ReactionPerformed { reaction animation sound }
       ... on ChatMessage {
         sender { handle }
         text
@@ -86,7 +88,8 @@ const sendGift = (
   key: string,
 ) => `# 2. A gift. You are ${EXAMPLE_VIEWER}, unless the headers tab has another token.
 #    Play it twice: one key is one gift (replayed: true).
-#    Change the key to send another.
+#    Change the key to send another. ${EXAMPLE_CREATOR} reacts to an Ice Cream:
+#    its giftId is in the last tab, with all that ${EXAMPLE_CREATOR} does for gifts.
 mutation SendGift {
   sendGift(input: {
     streamId: "${streamId}"
@@ -228,10 +231,15 @@ query Browse {
         title
         creator { handle }
         topGifters(first: 3) { rank coins profile { handle } }
+        reactionQueue(first: 3) { position etaMs phrase sender { handle } }
       }
     }
   }
   gifts { id name coins }
+  creator(handle: "${EXAMPLE_CREATOR}") {
+    autoPerforms
+    reactionRules { gift { name } minQuantity minStreak phrase }
+  }
   coinPacks { id coins price { amount currency } }
   trendingProducts(first: 5) { rank score product { id title } }
   products(first: 5, filter: { search: "oud", inStock: true }) {

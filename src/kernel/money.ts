@@ -32,3 +32,9 @@ export function fractionDigits(currency: string): number {
   }
   return digits;
 }
+
+/** The smaller of two amounts. */
+export function least(one: bigint, other: bigint): bigint {
+  if (one < other) return one;
+  return other;
+}

@@ -42,6 +42,22 @@ export async function lockLogs(sql: SqlTransaction, streamIds: readonly bigint[]
   return locked.length;
 }
 
+/** Locks those of these logs that nobody else holds, by stream id, without waiting. Returns their streams. */
+export async function lockFreeLogs(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<bigint[]> {
+  const locked = await rows<{ id: bigint }>(
+    sql,
+    `/* live.lockFree */ SELECT stream_id AS id FROM live_log WHERE stream_id = ANY($1)
+      ORDER BY stream_id FOR NO KEY UPDATE SKIP LOCKED`,
+    [streamIds],
+  );
+  return locked.map(({ id }) => id);
+}
+
+/** Has the transaction fail (`isLockTimeout`) rather than wait longer for a lock. */
+export async function limitLockWait(sql: SqlTransaction, waitMsMax: number): Promise<void> {
+  await rows(sql, `/* live.limitLockWait */ SELECT set_config('lock_timeout', $1, true)`, [`${waitMsMax}ms`]);
+}
+
 /**
  * Appends events to their streams' logs, in array order, in the caller's transaction. Takes the logs' locks, so it comes last.
  * @returns the events with their numbers; announce them once the transaction is committed

@@ -17,6 +17,8 @@ export const topics = {
   product: (id: bigint) => `product:${id}`,
   /** What a stream's creator shows, and the offers in it. */
   showcase: (streamId: bigint) => `showcase:${streamId}`,
+  /** What a creator does for gifts, and whether by the clock. */
+  reactionRules: (creatorId: bigint) => `reactionRules:${creatorId}`,
   /** Which products trend. */
   trends: 'trends',
   /** What is for sale. Nobody announces it: it changes with a release, or by hand. */

@@ -58,6 +58,7 @@ test('a pack is charged and its coins are in the wallet', async ({ db, viewer })
   expect(await buyCoins(viewer, { coins: PACK.coins })).toEqual({
     __typename: 'BuyCoinsSuccess',
     wallet: { coins: PACK.coins },
+    purchase: { id: expect.any(String) },
     replayed: false,
   });
   expect(await coinsOf(viewer)).toBe(PACK.coins);

@@ -91,7 +91,6 @@ describe('the end of a charge', () => {
 describe('a dispute', () => {
   test.for([
     ['charge.dispute.created', 'needs_response', 'OPEN'],
-    ['charge.dispute.created', 'warning_needs_response', 'OPEN'],
     ['charge.dispute.updated', 'under_review', 'OPEN'],
     ['charge.dispute.closed', 'won', 'WON'],
     ['charge.dispute.closed', 'warning_closed', 'WON'],
@@ -100,6 +99,13 @@ describe('a dispute', () => {
     await stripe.charge(chargeOf('checkout:17'));
     expect(await send(stripeEvent(type, disputeOf(stub, status)))).toBe(200);
     expect(checkout.disputes).toEqual([[17n, { providerId: 'du_1', state, reason: 'fraudulent' }]]);
+  });
+
+  test('that is an inquiry is told as one', async ({ stub, stripe, checkout, send }) => {
+    await stripe.charge(chargeOf('checkout:17'));
+    expect(await send(stripeEvent('charge.dispute.created', disputeOf(stub, 'warning_needs_response')))).toBe(200);
+    const told = { providerId: 'du_1', state: 'OPEN', reason: 'fraudulent', isInquiry: true };
+    expect(checkout.disputes).toEqual([[17n, told]]);
   });
 
   test('is told as it is now, however late the event', async ({ stub, stripe, checkout, send }) => {

@@ -309,17 +309,66 @@ describe('what Stripe says counts, not what the event says', () => {
   });
 });
 
-test('a dispute of a coin purchase is acknowledged', async ({ db, server, stub, viewer }) => {
-  expect((await buyCoins(viewer, { paymentToken: pm.ok })).__typename).toBe('BuyCoinsSuccess');
-  const intentId = await intentIdOf(db.pool, viewer);
-  const dispute = {
-    id: 'du_1',
-    object: 'dispute',
-    payment_intent: intentId,
-    status: 'needs_response',
-    reason: 'general',
-  };
-  stub.books.disputes.set('du_1', dispute as never);
-  expect(await deliver(server.url, stripeEvent('charge.dispute.created', dispute))).toBe(200);
-  expect(await coinsOf(viewer)).toBe(COINS);
+describe('a dispute of a coin purchase', () => {
+  /** Buys coins, and lets Stripe say of a dispute of them what it is told to. */
+  const contested = test.extend('say', async ({ db, server, stub, viewer }) => {
+    expect((await buyCoins(viewer, { paymentToken: pm.ok })).__typename).toBe('BuyCoinsSuccess');
+    const payment_intent = await intentIdOf(db.pool, viewer);
+    return (status: string, type = 'updated', id = `du_${payment_intent}`) => {
+      const dispute = { id, object: 'dispute' as const, payment_intent, status, reason: 'fraudulent' };
+      stub.books.disputes.set(id, dispute);
+      const event = stripeEvent(`charge.dispute.${type}`, dispute);
+      return { send: () => deliver(server.url, event) };
+    };
+  });
+
+  contested('takes the coins when it is opened, once, however often Stripe says so', async ({ db, viewer, say }) => {
+    const opened = say('needs_response', 'created');
+    expect(await atOnce(5, opened.send)).toEqual([200, 200, 200, 200, 200]);
+    expect(await coinsOf(viewer)).toBe(0);
+    for (const status of ['needs_response', 'under_review']) expect(await say(status).send()).toBe(200);
+    expect(await say('lost', 'closed').send()).toBe(200);
+    expect(await coinsOf(viewer)).toBe(0);
+    await expectBooksBalanced(db.pool);
+  });
+
+  contested('takes nothing while the bank only asks', async ({ db, viewer, say }) => {
+    expect(await say('warning_needs_response', 'created').send()).toBe(200);
+    expect(await say('warning_under_review').send()).toBe(200);
+    expect(await coinsOf(viewer)).toBe(COINS);
+    await expectBooksBalanced(db.pool);
+    expect(await say('needs_response').send()).toBe(200);
+    expect(await coinsOf(viewer)).toBe(0);
+    await expectBooksBalanced(db.pool);
+  });
+
+  contested(
+    'gives them back when it is won, also when the events come in the wrong order',
+    async ({ db, viewer, say }) => {
+      const opened = say('needs_response', 'created');
+      expect(await opened.send()).toBe(200);
+      const closed = say('won', 'closed');
+      expect(await closed.send()).toBe(200);
+      expect(await coinsOf(viewer)).toBe(COINS);
+      for (const type of ['created', 'updated', 'closed']) expect(await say('won', type).send()).toBe(200);
+      expect(await coinsOf(viewer)).toBe(COINS);
+      await expectBooksBalanced(db.pool);
+    },
+  );
+
+  contested('that was won may be followed by another, which takes the coins again', async ({ db, viewer, say }) => {
+    const statuses = ['needs_response', 'won'];
+    for (const status of statuses) expect(await say(status).send()).toBe(200);
+    expect(await say('lost', 'closed', 'du_second').send()).toBe(200);
+    expect(await coinsOf(viewer)).toBe(0);
+    await expectBooksBalanced(db.pool);
+  });
+
+  contested('while another stands takes nothing more', async ({ db, viewer, say }) => {
+    expect(await say('needs_response').send()).toBe(200);
+    await buyCoins(viewer, { paymentToken: pm.ok });
+    expect(await say('needs_response', 'created', 'du_other').send()).toBe(200);
+    expect(await coinsOf(viewer)).toBe(COINS);
+    await expectBooksBalanced(db.pool);
+  });
 });

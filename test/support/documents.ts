@@ -11,6 +11,7 @@ const TRUST = `trust { sellerVerified disputeRate deliveryPromiseDays escrow pri
 export const OFFER_FIELDS = `id variant { id sku title available price { minorUnits currency } }
   product { ${PRODUCT} ${TRUST} } unitPrice { amount minorUnits currency }
   quantity remaining perBuyerLimit eligibility startsAt endsAt endReason ${TRUST}`;
+const REACTION_EVENT = `reactionId reaction animation sound giftSeq ${SENDER}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 
 /** All fields of a treasure box that an event carries. */
@@ -23,7 +24,11 @@ export const LIVE_EVENT_FIELDS = `
   ... on StreamStarted { title }
   ... on ChatMessage { ${SENDER} text }
   ... on GiftSent { ${GIFT_SENT} }
+  ... on GiftReversed { giftSeq ${SENDER} gift { id name coins } quantity coins reason }
   ... on StreakEnded { ${SENDER} gift { id name coins } total coins }
+  ... on ReactionQueued { ${REACTION_EVENT} position etaMs }
+  ... on ReactionPerformed { ${REACTION_EVENT} durationMs }
+  ... on ReactionSkipped { ${REACTION_EVENT} coins }
   ... on ProductPinned { product { ${PRODUCT} ${TRUST} } }
   ... on ProductUnpinned { productId }
   ... on ProductPurchased { buyer { id handle displayName } product { ${PRODUCT} } quantity }
@@ -69,9 +74,19 @@ const VOUCHER = 'id state code verifiedAt';
 const SHIPMENT_CHANGE = `shipment { ${SHIPMENT} } orderState order { id } replayed`;
 const VOUCHER_CHANGE = `voucher { ${VOUCHER} } orderState order { id } replayed`;
 
+/** All fields of a reaction. */
+export const REACTION_FIELDS = `id phrase animation sound priority durationMs state ${SENDER} giftSeq queuedAt doneAt position etaMs`;
+const REACTION = `reaction { ${REACTION_FIELDS} } replayed`;
+/** All fields of a rule for reactions. */
+export const REACTION_RULE_FIELDS = `id gift { id name coins } minQuantity minStreak phrase animation sound priority cooldownMs
+  durationMs active`;
+
 /** How an order is on its way. */
 export const ORDER_FULFILMENT = `query OrderFulfilment($id: ID!) {
   node(id: $id) { ... on Order { state shipments { ${SHIPMENT} } vouchers { ${VOUCHER} } } } }`;
+
+const COIN_DISPUTE =
+  'state reason coinsLeft coinsUnspent coinsGifted coinsOwed giftsReversed openedAt reversedAt decidedAt';
 
 /** The caps of a wallet. */
 export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
@@ -80,7 +95,8 @@ export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nex
 const SUCCESS_FIELDS = {
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
-  buyCoins: 'wallet { coins } replayed',
+  buyCoins: 'wallet { coins } purchase { id } replayed',
+  disputeCoinPurchase: `dispute { ${COIN_DISPUTE} } purchase { id } replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
@@ -99,6 +115,13 @@ const SUCCESS_FIELDS = {
   fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
   claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   setNamedOnBoards: 'viewer { id namedOnBoards } replayed',
+  createReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
+  updateReactionRule: `rule { ${REACTION_RULE_FIELDS} }`,
+  deleteReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
+  performReaction: REACTION,
+  performNextReaction: REACTION,
+  skipReaction: REACTION,
+  setAutoPerform: 'creator { id autoPerforms } replayed',
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -129,10 +152,13 @@ const COMMON_ERROR_FIELDS = '... on Error { message code } ... on InvalidInputEr
 
 // Not `state`: the two types of it cannot be merged in one selection.
 const ORDER_STATE = '... on OrderStateError { orderState: state }';
+const REACTION_STATE = '... on ReactionStateError { state }';
 const VOUCHER_STATE = '... on VoucherStateError { voucherState: state }';
 
 /** More fields of single errors. */
 const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
+  performReaction: REACTION_STATE,
+  skipReaction: REACTION_STATE,
   registerMerchant: '... on HandleTakenError { handle }',
   setStock: '... on StockHeldError { held }',
   createProduct: '... on SkuTakenError { sku }',
@@ -160,7 +186,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
     ... on AgeRestrictedError { allowedFrom } ... on MutedError { until } ... on BannedError { until }`,
   claimTreasureBox:
     '... on BoxStateError { boxState: state opensAt } ... on BannedError { until } ... on OverloadedError { retryAfterMs }',
-  sendGift: '... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }',
+  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
+    ... on ReactionQueueFullError { retryAfterMs }`,
 };
 
 /** The mutations that `mutate` knows. */

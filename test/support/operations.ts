@@ -77,7 +77,7 @@ export async function signIn(endpoint: Pick<Endpoint, 'url'>, handle = freshHand
 export async function buyCoins(
   viewer: Actor,
   options: { coins?: number; packId?: string; paymentToken?: string; idempotencyKey?: string } = {},
-): Promise<Outcome<{ wallet: Wallet; replayed: boolean }>> {
+): Promise<Outcome<{ wallet: Wallet; purchase: { id: string }; replayed: boolean }>> {
   const packId = options.packId ?? (await packWith(viewer, options.coins ?? 1));
   const { paymentToken = 'tok_ok', idempotencyKey = randomUUID() } = options;
   return mutate(viewer.api, 'buyCoins', { packId, paymentToken, idempotencyKey });

@@ -90,7 +90,8 @@ export const SHOP_RULES: Record<string, string> = {
                            WHERE state = 'SUCCEEDED' AND currency = a.unit) p
       CROSS JOIN LATERAL (SELECT coalesce(sum(amount_minor), 0) AS given FROM refund
                            WHERE state = 'SUCCEEDED' AND currency = a.unit) r
-      CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS charged_back FROM transfer
-                           WHERE kind = 'ORDER_CHARGED_BACK' AND kind LIKE 'ORDER%' AND unit = a.unit) b
+      CROSS JOIN LATERAL (SELECT coalesce(sum(CASE kind WHEN 'COIN_SALE_RETURNED' THEN -amount ELSE amount END), 0) AS charged_back
+                            FROM transfer WHERE kind IN ('ORDER_CHARGED_BACK', 'COIN_SALE_CHARGED_BACK', 'COIN_SALE_RETURNED')
+                             AND unit = a.unit) b
      WHERE a.kind = 'CLEARING' AND a.owner_id = 0 AND a.balance <> r.given + b.charged_back - o.paid - p.coins`,
 };

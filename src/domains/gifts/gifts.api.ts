@@ -2,6 +2,16 @@ import type { SqlTransaction } from '../../db/database.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { takeStreaks } from './gifts.repo.ts';
 
+export type { GiftReversedPayload, ReversalReason } from './gifts.events.ts';
+export { findStandingGifts } from './reversals.repo.ts';
+export {
+  lockAccountsForReversal,
+  lockForReversal,
+  type Reversed,
+  type ReversibleGift,
+  reverseGifts,
+} from './reversals.ts';
+
 /**
  * Closes all open streaks of streams, whose logs the caller has locked.
  * @returns the StreakEnded events, to be appended in the same transaction

@@ -18,6 +18,20 @@ export type GiftSentPayload = {
 /** Payload of STREAK_ENDED. Written by gifts_send_batch, when another gift breaks the streak, and by `endStreaks`. */
 export type StreakEndedPayload = { sender: Profile; gift: GiftPayload; total: number; coins: number };
 
+/** Why a gift was taken back. */
+export type ReversalReason = 'REACTION_SKIPPED' | 'CHARGEBACK';
+
+/** Payload of GIFT_REVERSED: a gift was taken back, whole. */
+export type GiftReversedPayload = {
+  /** The number of its GIFT_SENT in the same log. */
+  giftSeq: number;
+  sender: Profile;
+  gift: GiftPayload;
+  quantity: number;
+  coins: number;
+  reason: ReversalReason;
+};
+
 /** A gift in the log. */
 export type GiftSentEvent = LiveEvent<'GIFT_SENT', GiftSentPayload>;
 
@@ -27,4 +41,12 @@ export function streakEnded(
   payload: StreakEndedPayload,
 ): LiveEventDraft<'STREAK_ENDED', StreakEndedPayload> {
   return { streamId, type: 'STREAK_ENDED', payload };
+}
+
+/** Makes the event of a gift that was taken back. */
+export function giftReversed(
+  streamId: bigint,
+  payload: GiftReversedPayload,
+): LiveEventDraft<'GIFT_REVERSED', GiftReversedPayload> {
+  return { streamId, type: 'GIFT_REVERSED', payload };
 }

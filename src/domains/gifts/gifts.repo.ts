@@ -153,7 +153,7 @@ export async function listTopGifters(
        FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY r(stream_id, places, request)
        CROSS JOIN LATERAL (
          SELECT viewer_id, coins, (row_number() OVER (ORDER BY coins DESC, viewer_id))::int AS rank FROM stream_gifter
-          WHERE stream_id = r.stream_id ORDER BY coins DESC, viewer_id LIMIT r.places
+          WHERE stream_id = r.stream_id AND coins > 0 ORDER BY coins DESC, viewer_id LIMIT r.places
        ) t JOIN viewer v ON v.id = t.viewer_id ORDER BY r.request, t.rank`,
     [requests.map((request) => request.streamId), requests.map((request) => request.limit)],
   );

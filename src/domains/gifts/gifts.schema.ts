@@ -16,7 +16,7 @@ import { LiveStreamType } from '../streams/streams.schema.ts';
 import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/wallet.errors.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
 import { AgeRestrictedError, RegionRestrictedError } from './gifts.errors.ts';
-import type { GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
+import type { GiftReversedPayload, GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
 import { findGifts, type TopGifterRow } from './gifts.repo.ts';
 import { QUANTITY_MAX, type SentGift, STREAK_WINDOW_MS } from './gifts.service.ts';
 
@@ -25,7 +25,7 @@ const TOP_GIFTERS_DEFAULT = 10;
 const TOP_GIFTERS_MAX = 100;
 
 /** A kind of gift; in an event, as it was when it was sent. */
-const GiftType = builder.objectRef<{ id: bigint | number; name: string; coins: bigint | number }>('Gift');
+export const GiftType = builder.objectRef<{ id: bigint | number; name: string; coins: bigint | number }>('Gift');
 implementNode(GiftType, {
   description: 'A kind of gift.',
   loadMany: async (ids, { services }) => {
@@ -111,6 +111,45 @@ builder.objectRef<LiveEvent<'STREAK_ENDED', StreakEndedPayload>>('StreakEnded').
       public: true,
       description: 'What they cost together.',
       resolve: (event) => event.payload.coins,
+    }),
+  }),
+});
+
+builder.objectRef<LiveEvent<'GIFT_REVERSED', GiftReversedPayload>>('GiftReversed').implement({
+  description:
+    'A gift was taken back, whole. The only event that may come behind StreamEnded: it corrects what the stream has shown.',
+  interfaces: [LiveEventInterface],
+  fields: (t) => ({
+    giftSeq: t.field({
+      type: 'SafeInt',
+      public: true,
+      description: 'The number of its GiftSent in this stream.',
+      resolve: (event) => event.payload.giftSeq,
+    }),
+    sender: t.field({
+      type: PublicProfileType,
+      public: true,
+      description: 'Who had sent it.',
+      resolve: (event) => event.payload.sender,
+    }),
+    gift: t.field({
+      type: GiftType,
+      public: true,
+      description: 'Which kind, at the price that was paid.',
+      resolve: (event) => event.payload.gift,
+    }),
+    quantity: t.int({ public: true, description: 'How many it was.', resolve: (event) => event.payload.quantity }),
+    coins: t.field({
+      type: 'SafeInt',
+      public: true,
+      description: 'What they had cost together.',
+      resolve: (event) => event.payload.coins,
+    }),
+    reason: t.string({
+      public: true,
+      description:
+        'REACTION_SKIPPED: its reaction will not be played. CHARGEBACK: its coins were not paid for. More may follow.',
+      resolve: (event) => event.payload.reason,
     }),
   }),
 });

@@ -112,7 +112,7 @@ export async function readEligible<Buyer extends OfferBuyer>(
   await add(
     gifters,
     `/* offers.gifters */ SELECT b.position::int FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY b(stream_id, viewer_id, position)
-      WHERE EXISTS (SELECT 1 FROM stream_gifter g WHERE g.stream_id = b.stream_id AND g.viewer_id = b.viewer_id)`,
+      WHERE EXISTS (SELECT 1 FROM stream_gifter g WHERE g.stream_id = b.stream_id AND g.viewer_id = b.viewer_id AND g.coins > 0)`,
     ({ offer }) => offer.streamId,
   );
   return eligible;

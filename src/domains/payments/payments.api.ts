@@ -10,7 +10,13 @@ export {
 } from './providers/provider.ts';
 
 /** What a provider says of a payment that the buyer contests with their bank. */
-export type ProviderDispute = { providerId: string; state: 'OPEN' | 'WON' | 'LOST'; reason: string };
+export type ProviderDispute = {
+  providerId: string;
+  state: 'OPEN' | 'WON' | 'LOST';
+  reason: string;
+  /** The bank only asks, and has taken no money. */
+  isInquiry?: true;
+};
 
 /**
  * Whoever has things charged, as providers' webhooks reach it. Keys of charges are "<owner>:<id>", such as "checkout:17".

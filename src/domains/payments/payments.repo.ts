@@ -13,10 +13,15 @@ export type CoinPurchaseRow = {
   currency: string;
   paymentToken: string;
   state: 'PENDING' | 'SUCCEEDED' | 'DECLINED';
+  /** The transfers by which its coins and its money came; null before, and of purchases that an old server has settled. */
+  coinTransferId: bigint | null;
+  saleTransferId: bigint | null;
+  createdAt: Date;
 };
 
 const COLUMNS = `id, viewer_id AS "viewerId", pack_id AS "packId", coins, price_minor AS "priceMinor", currency,
-  payment_token AS "paymentToken", state`;
+  payment_token AS "paymentToken", state, coin_transfer_id AS "coinTransferId", sale_transfer_id AS "saleTransferId",
+  created_at AS "createdAt"`;
 
 /** Coin packs on sale, smallest first. */
 export async function listCoinPacks(sql: Queryable): Promise<CoinPackRow[]> {
@@ -74,6 +79,13 @@ export async function findPurchase(sql: Queryable, id: bigint): Promise<CoinPurc
   return purchase;
 }
 
+/** Purchases by id, in one statement. */
+export async function findPurchases(sql: Queryable, ids: readonly bigint[]): Promise<CoinPurchaseRow[]> {
+  return rows<CoinPurchaseRow>(sql, `/* payments.findAll */ SELECT ${COLUMNS} FROM coin_purchase WHERE id = ANY($1)`, [
+    ids,
+  ]);
+}
+
 /** Reads a purchase and locks it until the transaction ends. */
 export async function lockPurchase(sql: SqlTransaction, id: bigint): Promise<CoinPurchaseRow | undefined> {
   const [purchase] = await rows<CoinPurchaseRow>(
@@ -91,6 +103,19 @@ export async function closePurchase(sql: SqlTransaction, id: bigint, state: 'SUC
     `/* payments.close */ UPDATE coin_purchase SET state = $2, idempotency_key = CASE WHEN $2 = 'DECLINED' THEN NULL ELSE idempotency_key END
       WHERE id = $1`,
     [id, state],
+  );
+}
+
+/** Notes the transfers by which a purchase's coins, and its money, came. The caller has locked it. */
+export async function noteTransfers(
+  sql: SqlTransaction,
+  id: bigint,
+  transfers: { coinTransferId: bigint | undefined; saleTransferId: bigint | undefined },
+): Promise<void> {
+  await rows(
+    sql,
+    '/* payments.noteTransfers */ UPDATE coin_purchase SET coin_transfer_id = $2, sale_transfer_id = $3 WHERE id = $1',
+    [id, transfers.coinTransferId ?? null, transfers.saleTransferId ?? null],
   );
 }
 

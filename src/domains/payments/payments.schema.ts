@@ -7,10 +7,11 @@ import { implementNode } from '../../graphql/node.ts';
 import { rules } from '../../graphql/rules.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { topics } from '../../live/topics.ts';
-import type { WalletState } from '../wallet/wallet.api.ts';
 import { WalletType } from '../wallet/wallet.schema.ts';
+import { CoinPurchaseType } from './coin-disputes.schema.ts';
 import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
 import { type CoinPackRow, findCoinPacks } from './payments.repo.ts';
+import type { BoughtCoins } from './payments.service.ts';
 
 /** Characters of a payment token. */
 export const PAYMENT_TOKEN_LENGTH_MAX = 200;
@@ -80,10 +81,11 @@ const BuyCoinsInput = builder.inputType('BuyCoinsInput', {
   }),
 });
 
-const BuyCoinsSuccess = builder.objectRef<{ wallet: WalletState; replayed: boolean }>('BuyCoinsSuccess').implement({
+const BuyCoinsSuccess = builder.objectRef<BoughtCoins>('BuyCoinsSuccess').implement({
   description: 'The coins are in the wallet.',
   fields: (t) => ({
     wallet: t.expose('wallet', { type: WalletType, description: 'Your wallet now.' }),
+    purchase: t.expose('purchase', { type: CoinPurchaseType, description: 'The purchase.' }),
     replayed: t.exposeBoolean('replayed', {
       description: 'True if an earlier call with this key had bought them already.',
     }),

@@ -3,13 +3,17 @@ import type { Database } from '../../db/database.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { every, type Periodic } from '../../kernel/every.ts';
 import type { Money } from '../../kernel/money.ts';
+import type { Live } from '../../live/live.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { accountNames, type WalletState, type Wallets } from '../wallet/wallet.api.ts';
+import { type CoinDisputeRow, listCoinDisputes } from './coin-disputes.repo.ts';
+import { CoinDisputes, type CoinDisputesOptions } from './coin-disputes.ts';
 import {
   type Charge,
   type ChargeOwner,
   chargeKey,
   type PaymentProvider,
+  type ProviderDispute,
   ProviderUnavailableError,
 } from './payments.api.ts';
 import { PaymentDeclinedError, PaymentPendingError } from './payments.errors.ts';
@@ -20,10 +24,12 @@ import {
   findCoinPacks,
   findPurchase,
   findPurchaseByKey,
+  findPurchases,
   findStalePurchases,
   insertPurchase,
   listCoinPacks,
   lockPurchase,
+  noteTransfers,
 } from './payments.repo.ts';
 
 /** How often unfinished purchases are looked for, and how old they are by then. */
@@ -45,9 +51,17 @@ export const COIN_PURCHASE = 'coin_purchase';
 export type CoinOrder = { packId: bigint; paymentToken: string; idempotencyKey: string };
 
 /** Intervals that tests override. */
-export type PaymentsOptions = { recoveryIntervalMs?: number; staleAfterMs?: number; giveUpAfterMs?: number };
+export type PaymentsOptions = {
+  recoveryIntervalMs?: number;
+  staleAfterMs?: number;
+  giveUpAfterMs?: number;
+  disputes?: CoinDisputesOptions;
+};
 
-type Deps = { db: Database; wallets: Wallets; provider: PaymentProvider; log: Logger };
+/** Coins that were bought, and the purchase. */
+export type BoughtCoins = { wallet: WalletState; purchase: CoinPurchaseRow; replayed: boolean };
+
+type Deps = { db: Database; live: Live; wallets: Wallets; provider: PaymentProvider; log: Logger };
 
 /**
  * Coins for money. A purchase is a row that goes PENDING → SUCCEEDED or DECLINED: opened in one SQL transaction, charged
@@ -55,13 +69,16 @@ type Deps = { db: Database; wallets: Wallets; provider: PaymentProvider; log: Lo
  * recovery after a crash), because the provider charges once per purchase and the row's lock lets one settle it.
  */
 export class Payments {
+  readonly #disputes: CoinDisputes;
   #recovery: Periodic | undefined;
   #closing = false;
 
   constructor(
     private readonly deps: Deps,
     private readonly options: PaymentsOptions = {},
-  ) {}
+  ) {
+    this.#disputes = new CoinDisputes(deps, options.disputes);
+  }
 
   /** Coin packs on sale, smallest first. */
   coinPacks(): Promise<CoinPackRow[]> {
@@ -75,33 +92,85 @@ export class Payments {
    * @throws {PaymentDeclinedError} nothing charged; the key is free again
    * @throws {PaymentPendingError} outcome not known yet; the same key tells it later
    */
-  async buyCoins(actor: Actor, order: CoinOrder): Promise<{ wallet: WalletState; replayed: boolean }> {
+  async buyCoins(actor: Actor, order: CoinOrder): Promise<BoughtCoins> {
     const { db, wallets } = this.deps;
     const purchase = await this.#open(actor, order);
     if (purchase.packId !== order.packId || purchase.paymentToken !== order.paymentToken)
       throw new IdempotencyConflictError();
     const settledHere = purchase.state === 'SUCCEEDED' ? false : await this.#finish(purchase);
-    return { wallet: await wallets.read(db.pool, actor.id), replayed: !settledHere };
+    const [wallet, settled] = await Promise.all([wallets.read(db.pool, actor.id), findPurchase(db.pool, purchase.id)]);
+    return { wallet, purchase: settled!, replayed: !settledHere };
   }
 
-  /** Starts finishing purchases that a crash or a silent provider left open. */
+  /** Purchases by id, for who may see them: the buyer, and operators. In the order of the ids; null for what is not theirs to see. */
+  async findPurchases(
+    actor: Actor | undefined,
+    ids: readonly (bigint | undefined)[],
+  ): Promise<(CoinPurchaseRow | null)[]> {
+    if (!actor) return ids.map(() => null);
+    const found = await findPurchases(
+      this.deps.db.pool,
+      ids.flatMap((id) => id ?? []),
+    );
+    return ids.map((id) => {
+      const purchase = found.find((candidate) => candidate.id === id);
+      return purchase && (actor.isOperator || purchase.viewerId === actor.id) ? purchase : null;
+    });
+  }
+
+  /** The disputes of a purchase, oldest first. */
+  disputesOf(purchaseId: bigint): Promise<CoinDisputeRow[]> {
+    return listCoinDisputes(this.deps.db.pool, [purchaseId]);
+  }
+
+  /**
+   * What a bank says of a purchase, as an operator has heard it. Saying it again changes nothing.
+   * @throws {NotFoundError} no such purchase, or nothing was charged for it
+   * @throws {PaymentPendingError} not known yet whether it was charged
+   */
+  async dispute(
+    purchaseId: bigint,
+    told: Pick<ProviderDispute, 'state' | 'reason'>,
+  ): Promise<{ dispute: CoinDisputeRow; purchase: CoinPurchaseRow; replayed: boolean }> {
+    const heard = await this.#hearDispute(purchaseId, { ...told, providerId: `operator:${purchaseId}` });
+    if (!heard) throw new NotFoundError('coin purchase that was charged');
+    const purchase = await findPurchase(this.deps.db.pool, purchaseId);
+    return { dispute: heard.dispute, purchase: purchase!, replayed: !heard.isNews };
+  }
+
+  /** Starts finishing purchases, and reversals of them, that a crash or a silent provider left open. */
   start(): void {
+    this.#disputes.start();
     this.#recovery = every(this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS, () => this.#recover());
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#recovery?.stop();
+    await Promise.all([this.#recovery?.stop(), this.#disputes.close()]);
   }
 
   /** Hears from the provider's webhooks how purchases ended, also those that nobody asks about again. */
   readonly chargeOwner: ChargeOwner = {
     settle: (id, charge, amount) => this.#hear(id, charge, amount),
-    // Coins may be spent by now: what a lost dispute does to a wallet is decided with payouts.
-    dispute: async (id, { providerId, state }) => {
-      this.deps.log.warn({ purchaseId: id.toString(), disputeId: providerId, state }, 'a coin purchase is disputed');
+    dispute: async (id, told) => {
+      const heard = await this.#hearDispute(id, told);
+      const ids = { purchaseId: id.toString(), disputeId: told.providerId, state: told.state };
+      if (!heard) this.deps.log.error(ids, 'a coin purchase is disputed that was never charged');
     },
   };
+
+  /** Undefined when nothing was charged. A purchase that was charged, and not heard of, is settled first. */
+  async #hearDispute(id: bigint, told: ProviderDispute) {
+    const first = await this.#disputes.hear(id, told);
+    if (first === 'unknown') return undefined;
+    if (first !== 'unsettled') return first;
+    const purchase = await findPurchase(this.deps.db.pool, id);
+    await this.#finish(purchase!).catch((error: unknown) => {
+      if (!(error instanceof PaymentDeclinedError)) throw error;
+    });
+    const second = await this.#disputes.hear(id, told);
+    return typeof second === 'string' ? undefined : second;
+  }
 
   /** Opens a purchase, or finds the one that the key stands for. */
   async #open(actor: Actor, order: CoinOrder): Promise<CoinPurchaseRow> {
@@ -169,6 +238,9 @@ export class Payments {
         { debit: issuance!, credit: wallet!, unit: 'COIN', amount: coins, kind: 'COIN_PURCHASE', causeId },
         { debit: clearing!, credit: sales!, unit: currency, amount: priceMinor, kind: 'COIN_SALE', causeId },
       ]);
+      const last = await wallets.lastTransfers(sql, [wallet!, sales!]);
+      await noteTransfers(sql, causeId, { coinTransferId: last.get(wallet!), saleTransferId: last.get(sales!) });
+      await wallets.payDebts(sql, [viewerId]);
       return wallets.read(sql, viewerId);
     });
     if (wallet) wallets.announce([wallet]);

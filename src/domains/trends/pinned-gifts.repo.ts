@@ -11,22 +11,6 @@ export async function findStreamsWithNewGifts(sql: Queryable, streamsMax: number
   return found.map(({ id }) => id);
 }
 
-/** Locks those logs that nobody else holds. Returns their streams. */
-export async function lockFreeLogs(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<bigint[]> {
-  const locked = await rows<{ id: bigint }>(
-    sql,
-    `/* trends.lockFree */ SELECT stream_id AS id FROM live_log WHERE stream_id = ANY($1)
-      ORDER BY stream_id FOR NO KEY UPDATE SKIP LOCKED`,
-    [streamIds],
-  );
-  return locked.map(({ id }) => id);
-}
-
-/** Has the transaction fail rather than wait longer for a lock. */
-export async function limitLockWait(sql: SqlTransaction, waitMsMax: number): Promise<void> {
-  await rows(sql, `/* trends.limitLockWait */ SELECT set_config('lock_timeout', $1, true)`, [`${waitMsMax}ms`]);
-}
-
 /**
  * Notes the coins given to streams, whose logs the caller has locked, since the last look, as signals for the products pinned there. Only
  * what is live: with the end of a stream the rest is noted there.

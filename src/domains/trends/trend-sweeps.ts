@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { isLockTimeout } from '../../db/sql-errors.ts';
 import type { Live } from '../../live/live.ts';
-import { lockLog } from '../../live/live-log.ts';
+import { limitLockWait, lockFreeLogs, lockLog } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
 import {
   archiveListings,
@@ -12,7 +12,7 @@ import {
   lockShop,
   withdrawVariants,
 } from './listings.repo.ts';
-import { findStreamsWithNewGifts, limitLockWait, lockFreeLogs, noteGiftsWhilePinned } from './pinned-gifts.repo.ts';
+import { findStreamsWithNewGifts, noteGiftsWhilePinned } from './pinned-gifts.repo.ts';
 import { countSignals, removeDust } from './trends.repo.ts';
 
 /** Signals that one statement counts, and statements of one sweep; the next goes on. */

@@ -97,14 +97,16 @@ export type TransferKind =
   | 'GIFT_UNEARNED' // gift_sent: a GIFT_EARNED reversed, out of what the creator has
   | 'COINS_CHARGED_BACK' // coin_purchase: coins out of the wallet, or out of the debt, as the bank took the money back
   | 'COIN_SALE_CHARGED_BACK' // coin_purchase: the money for them
+  | 'COINS_RETURNED' // coin_purchase: the bank decided for us, coins that were charged back are issued anew
+  | 'COIN_SALE_RETURNED' // coin_purchase: the money for them
   | 'COIN_DEBT_PAID' // viewer: coins from the wallet against the debt
   | 'BOX_FUNDED' // treasure_box: coins from the wallet into a box
   | 'BOX_CLAIMED' // treasure_box: a share of it to a watcher
   | 'BOX_RETURNED' // treasure_box: what nobody had, to who funded it
   | 'DIAMONDS_SETTLED' // earning: pending diamonds can be paid out
-  | 'DIAMOND_DEBT_PAID' // earning: settled diamonds against the debt
-  | 'DIAMONDS_HELD' // creator: set aside by an operator
-  | 'DIAMONDS_RELEASED' // creator: the hold is lifted
+  | 'DIAMOND_DEBT_PAID' // creator: diamonds that became available, against the debt
+  | 'DIAMONDS_HELD' // earnings_hold: set aside by an operator
+  | 'DIAMONDS_RELEASED' // earnings_hold: the hold is lifted
   | 'PAYOUT_REQUESTED' // payout: diamonds set aside
   | 'PAYOUT_PAID' // payout: they are paid
   | 'PAYOUT_RETURNED' // payout: it failed, they are back

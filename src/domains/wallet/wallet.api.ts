@@ -1,10 +1,10 @@
 import type { Queryable, SqlTransaction } from '../../db/database.ts';
 import type { SpendingCaps } from './caps/caps.ts';
 import type { AccountName } from './wallet.accounts.ts';
-import type { Transfer, WalletState } from './wallet.repo.ts';
+import type { Transfer, TransferOf, WalletState } from './wallet.repo.ts';
 
-export { accountNames, type DiamondKind } from './wallet.accounts.ts';
-export type { Transfer, WalletState } from './wallet.repo.ts';
+export { type AccountName, accountNames, type DiamondKind } from './wallet.accounts.ts';
+export type { Transfer, TransferOf, WalletState } from './wallet.repo.ts';
 
 /** A creator's diamonds. */
 export type Earnings = { pending: bigint; available: bigint; lifetime: bigint };
@@ -31,7 +31,22 @@ export type Wallets = {
   post: (sql: SqlTransaction, transfers: readonly Transfer[]) => Promise<void>;
   /** Locks accounts, by id, before something is locked that stands behind them in the lock order (a log, say). */
   lock: (sql: SqlTransaction, accountIds: readonly bigint[]) => Promise<void>;
+  /** Balances by account. They stay if the caller has locked the accounts. */
+  balances: (sql: Queryable, accountIds: readonly bigint[]) => Promise<Map<bigint, bigint>>;
+  /** The newest transfer of each account. For who has just posted one, and holds the accounts' locks. */
+  lastTransfers: (sql: SqlTransaction, accountIds: readonly bigint[]) => Promise<Map<bigint, bigint>>;
+  /** The ids of transfers by `<kind>:<cause>`. Transfers never change: look before anything is locked. */
+  transfersOf: (sql: Queryable, wanted: readonly TransferOf[]) => Promise<Map<string, bigint>>;
+  /**
+   * Pays what viewers owe in coins out of their wallets, as far as the coins go. For whoever has put coins into wallets and holds
+   * their locks; comes behind it, in the same transaction.
+   */
+  payDebts: (sql: SqlTransaction, viewerIds: readonly bigint[]) => Promise<void>;
+  /** What a viewer owes in coins, a positive number. */
+  debtOf: (viewerId: bigint) => Promise<bigint>;
   read: (sql: Queryable, viewerId: bigint) => Promise<WalletState>;
+  /** Wallets of several viewers, in one statement, in any order. */
+  readAll: (sql: Queryable, viewerIds: readonly bigint[]) => Promise<WalletState[]>;
   /** Tells the watchers of wallets of committed changes. */
   announce: (wallets: readonly WalletState[]) => void;
   /** The wallet now, and each newer state. */

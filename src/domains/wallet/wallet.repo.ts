@@ -14,6 +14,9 @@ export type Transfer = {
   reverses?: bigint;
 };
 
+/** A transfer that is looked for: what caused it, and the time that it was made at. */
+export type TransferOf = { kind: TransferKind; causeId: bigint; at: Date };
+
 /** A wallet as watchers see it; `version` orders its states. */
 export type WalletState = { viewerId: bigint; coins: bigint; version: bigint };
 
@@ -40,7 +43,7 @@ export async function ensureAccounts(sql: SqlTransaction, names: readonly Accoun
   await rows(
     sql,
     `/* wallet.openAccounts */ INSERT INTO ledger_account (owner_type, owner_id, unit, kind)
-     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING`,
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`,
     columns,
   );
   const found = await findAccounts(sql, columns);
@@ -74,6 +77,59 @@ export async function lockAccounts(sql: SqlTransaction, accountIds: readonly big
   await rows(sql, '/* wallet.lock */ SELECT FROM ledger_account WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [
     accountIds,
   ]);
+}
+
+/** Balances of accounts, which the caller has locked if they are to stay. */
+export async function readBalances(sql: Queryable, accountIds: readonly bigint[]): Promise<Map<bigint, bigint>> {
+  const found = await rows<{ id: bigint; balance: bigint }>(
+    sql,
+    '/* wallet.balances */ SELECT id, balance FROM ledger_account WHERE id = ANY($1)',
+    [accountIds],
+  );
+  return new Map(found.map(({ id, balance }) => [id, balance]));
+}
+
+/** The newest transfer of each account, which the caller has locked. */
+export async function readLastTransfers(
+  sql: SqlTransaction,
+  accountIds: readonly bigint[],
+): Promise<Map<bigint, bigint>> {
+  const found = await rows<{ id: bigint; last: bigint | null }>(
+    sql,
+    '/* wallet.lastTransfers */ SELECT id, last_transfer_id AS last FROM ledger_account WHERE id = ANY($1)',
+    [accountIds],
+  );
+  return new Map(found.flatMap(({ id, last }) => (last === null ? [] : [[id, last] as const])));
+}
+
+/**
+ * The ids of transfers, in one statement, by `<kind>:<cause>`. There is no index of causes, which every gift would pay for: what
+ * is found by is the time, as the rows of a time lie together. Rows never change, so look before anything is locked.
+ */
+export async function findTransfers(sql: Queryable, wanted: readonly TransferOf[]): Promise<Map<string, bigint>> {
+  if (wanted.length === 0) return new Map();
+  const found = await rows<{ id: bigint; kind: string; causeId: bigint }>(
+    sql,
+    `/* wallet.transfersOf */ SELECT id, kind, cause_id AS "causeId" FROM transfer
+      WHERE created_at = ANY($1::timestamptz[]) AND kind = ANY($2) AND cause_id = ANY($3)`,
+    [
+      [...new Set(wanted.map(({ at }) => at.toISOString()))],
+      [...new Set(wanted.map(({ kind }) => kind))],
+      [...new Set(wanted.map(({ causeId }) => causeId))],
+    ],
+  );
+  return new Map(found.map(({ id, kind, causeId }) => [`${kind}:${causeId}`, id]));
+}
+
+/** What viewers owe in coins, a positive number each, in one statement; who owes nothing is left out. */
+export async function readCoinDebts(sql: Queryable, viewerIds: readonly bigint[]): Promise<Map<bigint, bigint>> {
+  const found = await rows<{ viewerId: bigint; balance: bigint }>(
+    sql,
+    `/* wallet.debts */ SELECT owner_id AS "viewerId", balance FROM ledger_account
+      WHERE owner_type = 'VIEWER' AND owner_id = ANY($1) AND unit = 'COIN' AND kind = 'DEBT' AND balance < 0`,
+    [viewerIds],
+  );
+  return new Map(found.map(({ viewerId, balance }) => [viewerId, -balance]));
 }
 
 /** The wallets of viewers, in one statement. */

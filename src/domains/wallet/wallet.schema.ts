@@ -9,6 +9,12 @@ export const WalletType = builder.objectRef<{ viewerId: bigint; coins: number | 
   description: "A viewer's coins. Only the viewer sees it.",
   fields: (t) => ({
     coins: t.expose('coins', { type: 'SafeInt', description: 'Coins to spend.' }),
+    debt: t.field({
+      type: 'SafeInt',
+      description:
+        'Coins that your bank took the money back for and that you had spent for good. The next coins that you buy, or get back, pay it first.',
+      resolve: ({ viewerId }, _args, { services }) => services.wallets.debtOf(viewerId),
+    }),
   }),
 });
 

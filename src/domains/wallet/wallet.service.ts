@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { Database, Queryable } from '../../db/database.ts';
+import type { Database, Queryable, SqlTransaction } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
+import { least } from '../../kernel/money.ts';
 import type { Bus } from '../../live/bus.ts';
 import { LatestValues } from '../../live/latest.ts';
 import { SpendingCaps } from './caps/caps.ts';
@@ -8,9 +9,13 @@ import { accountNames } from './wallet.accounts.ts';
 import type { Wallets } from './wallet.api.ts';
 import {
   ensureAccounts,
+  findTransfers,
   lockAccounts,
   postTransfers,
+  readBalances,
+  readCoinDebts,
   readDiamonds,
+  readLastTransfers,
   readRateCard,
   readWallets,
   type WalletState,
@@ -55,7 +60,13 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     accounts: ensureAccounts,
     post: postTransfers,
     lock: lockAccounts,
+    balances: readBalances,
+    lastTransfers: readLastTransfers,
+    transfersOf: findTransfers,
+    payDebts,
+    debtOf: async (viewerId) => (await readCoinDebts(deps.db.pool, [viewerId])).get(viewerId) ?? 0n,
     read,
+    readAll: readWallets,
     announce,
     watch: (viewerId) => latest.watch(viewerId),
     earnings: async (creatorId) => {
@@ -69,4 +80,31 @@ export function createWallets(deps: { db: Database; bus: Bus; log: Logger }): Wa
     caps: new SpendingCaps({ db: deps.db, walletOf, read, announce }),
     close: () => latest.close(),
   };
+}
+
+/**
+ * Pays debts out of wallets. A viewer's DEBT account is locked behind the wallet, whatever its id: nobody touches it who does not
+ * hold the wallet, so nobody ever waits for it.
+ */
+async function payDebts(sql: SqlTransaction, viewerIds: readonly bigint[]): Promise<void> {
+  const debts = await readCoinDebts(sql, viewerIds);
+  if (debts.size === 0) return;
+  const paying = (await readWallets(sql, [...debts.keys()])).filter(({ coins }) => coins > 0n);
+  if (paying.length === 0) return;
+  const names = paying.flatMap(({ viewerId }) => [accountNames.wallet(viewerId), accountNames.coinDebt(viewerId)]);
+  const accounts = await ensureAccounts(sql, names);
+  await postTransfers(
+    sql,
+    paying.map(({ viewerId, coins }, index) => {
+      const owed = debts.get(viewerId)!;
+      return {
+        debit: accounts[2 * index]!,
+        credit: accounts[2 * index + 1]!,
+        unit: 'COIN',
+        amount: least(coins, owed),
+        kind: 'COIN_DEBT_PAID',
+        causeId: viewerId,
+      };
+    }),
+  );
 }

@@ -43,14 +43,16 @@ const HOUR_MS = 3_600_000;
 export const QUIET = {
   overrides: {
     gifts: { streakWindowMs: HOUR_MS, sweepIntervalMs: HOUR_MS },
-    payments: { recoveryIntervalMs: HOUR_MS },
+    payments: { recoveryIntervalMs: HOUR_MS, disputes: { sweepIntervalMs: HOUR_MS } },
     offers: { sweepIntervalMs: HOUR_MS },
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
+    orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
       boxes: { sweepIntervalMs: HOUR_MS },
       leaderboards: { foldIntervalMs: HOUR_MS, watchIntervalMs: HOUR_MS },
+      reactions: { clockIntervalMs: HOUR_MS },
+      payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS },
     },
-    orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     trends: {
       countIntervalMs: HOUR_MS,
       giftsIntervalMs: HOUR_MS,

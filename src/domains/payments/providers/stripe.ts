@@ -106,7 +106,8 @@ export class StripeProvider implements PaymentProvider {
     const intentId = idOf(dispute.payment_intent);
     const key = intentId && (await findKeyOfIntent(this.deps.db.pool, intentId));
     if (!key) return undefined;
-    return { key, dispute: { providerId: dispute.id, state: stateOf(dispute.status), reason: dispute.reason } };
+    const told = { providerId: dispute.id, state: stateOf(dispute.status), reason: dispute.reason };
+    return { key, dispute: INQUIRIES.has(dispute.status) ? { ...told, isInquiry: true } : told };
   }
 
   async close(): Promise<void> {
@@ -255,6 +256,9 @@ function isDone(refund: Stripe.Refund, key: string): boolean {
   assert(refund.status !== 'failed' && refund.status !== 'canceled', `the refund ${key} has not failed at Stripe`);
   return true;
 }
+
+/** Where a bank only asks: no money has moved. */
+const INQUIRIES: ReadonlySet<string> = new Set(['warning_needs_response', 'warning_under_review']);
 
 /** An inquiry that was closed, and a dispute that was prevented, cost nothing. */
 function stateOf(status: string): ProviderDispute['state'] {

@@ -1,0 +1,2 @@
+/** What other domains may ask of reactions. Imports nothing of gifts, which calls it. */
+export { dropReactions } from './drop.ts';
