@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
+import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import { Leaderboards, type LeaderboardsOptions } from '../domains/leaderboards/leaderboards.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
@@ -27,12 +28,19 @@ export type CommunityDeps = {
 export type CommunityOverrides = {
   payouts?: PayoutsOptions;
   reactions?: ReactionsOptions;
+  goals?: GoalsOptions;
   boxes?: BoxesOptions;
   leaderboards?: LeaderboardsOptions;
 };
 
 /** The services of these domains. */
-export type CommunityServices = { payouts: Payouts; reactions: Reactions; boxes: Boxes; leaderboards: Leaderboards };
+export type CommunityServices = {
+  payouts: Payouts;
+  reactions: Reactions;
+  goals: Goals;
+  boxes: Boxes;
+  leaderboards: Leaderboards;
+};
 
 /** Builds the domains around creators and viewers' trust: reactions, goals, battles, boxes, boards, moderation, payouts, reports. */
 export function createCommunity(
@@ -41,13 +49,14 @@ export function createCommunity(
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
   const payouts = new Payouts(deps, overrides.payouts);
   const reactions = new Reactions(deps, overrides.reactions);
+  const goals = new Goals(deps, overrides.goals);
   const boxes = new Boxes(deps, overrides.boxes);
   const leaderboards = new Leaderboards(deps, overrides.leaderboards);
   // Reactions lock ledger accounts: behind what locks battles or boxes, and they take diamonds back before payouts count them.
-  deps.endings.push(boxes.ending, reactions.ending, payouts.ending);
+  deps.endings.push(boxes.ending, reactions.ending, payouts.ending, goals.ending);
   deps.watchHooks.push(leaderboards.watchHook);
-  const services: CommunityServices = { payouts, reactions, boxes, leaderboards };
-  const running: { start: () => void; close: () => Promise<void> }[] = [payouts, reactions, boxes, leaderboards];
+  const services: CommunityServices = { payouts, reactions, goals, boxes, leaderboards };
+  const running: { start: () => void; close: () => Promise<void> }[] = [payouts, reactions, goals, boxes, leaderboards];
   return {
     services,
     start: () => {

@@ -7,6 +7,7 @@ import type { Catalog } from '../domains/catalog/catalog.service.ts';
 import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
+import type { Goals } from '../domains/goals/goals.service.ts';
 import type { Leaderboards } from '../domains/leaderboards/leaderboards.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
@@ -29,6 +30,7 @@ export type Services = {
   creators: Creators;
   streams: Streams;
   gifts: Gifts;
+  goals: Goals;
   catalog: Catalog;
   trends: Trends;
   fulfilment: Fulfilment;

@@ -17,6 +17,9 @@ const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 /** All fields of a treasure box that an event carries. */
 export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
   fundedAt opensAt closesAt closedAt returnedCoins`;
+/** All fields of a goal. */
+export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
+const LEVEL = 'level coins progress target expiresAt firstSeq';
 
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
@@ -39,6 +42,12 @@ export const LIVE_EVENT_FIELDS = `
   ... on BoxOpened { boxId }
   ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
   ... on BoxClosed { boxId endReason: reason claimed returnedCoins }
+  ... on GoalStarted { goal { ${GOAL_FIELDS} } }
+  ... on GoalReached { goal { ${GOAL_FIELDS} } }
+  ... on GoalEnded { goal { ${GOAL_FIELDS} } }
+  ... on LevelStarted { ${LEVEL} }
+  ... on LevelRaised { ${LEVEL} }
+  ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -122,6 +131,8 @@ const SUCCESS_FIELDS = {
   performNextReaction: REACTION,
   skipReaction: REACTION,
   setAutoPerform: 'creator { id autoPerforms } replayed',
+  startGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  endGoal: `goal { ${GOAL_FIELDS} } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -170,6 +181,8 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   verifyVoucher: `${VOUCHER_STATE} ${ORDER_STATE}`,
   cancelVerification: `${VOUCHER_STATE} ${ORDER_STATE}`,
   startStream: '... on StreamAlreadyLiveError { stream { id } }',
+  startGoal: '... on GoalStateError { state }',
+  endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
   sendLikes: '... on OverloadedError { retryAfterMs }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',

@@ -3,6 +3,8 @@ import type { LiveEvent, LiveEventDraft } from '../../live/live-event.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
 import { readStatuses } from './streams.repo.ts';
 
+export { findStream, type StreamRow } from './streams.repo.ts';
+
 /** Something that ends when its stream does, in the same SQL transaction. */
 export type StreamEnding = {
   /**

@@ -48,6 +48,7 @@ export const QUIET = {
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
+      goals: { sweepIntervalMs: HOUR_MS },
       boxes: { sweepIntervalMs: HOUR_MS },
       leaderboards: { foldIntervalMs: HOUR_MS, watchIntervalMs: HOUR_MS },
       reactions: { clockIntervalMs: HOUR_MS },

@@ -3,6 +3,7 @@ import { groupBy } from '../../../kernel/group-by.ts';
 import type { LiveEvent, LiveEventDraft } from '../../../live/live-event.ts';
 import { snapshotProducts } from '../../catalog/catalog.api.ts';
 import type { FulfilmentHooks } from '../../fulfilment/fulfilment.api.ts';
+import { countPurchases } from '../../goals/goals.api.ts';
 import { endSoldOutOffers, lockOffers, moveOfferUnits } from '../../offers/offers.api.ts';
 import { offerEvents } from '../../offers/offers.events.ts';
 import type { Charge } from '../../payments/payments.api.ts';
@@ -106,7 +107,8 @@ async function settle(
     afterPayment.filter(({ id }) => delivered.has(id)),
     { to: 'DELIVERED', actor: 'SYSTEM' },
   );
-  const events = await appendOnAir(sql, [...purchases, ...soldOut]);
+  const appended = await appendOnAir(sql, [...purchases, ...soldOut]);
+  const events = [...appended, ...(await countPurchases(sql, appended))];
   const productIds = [...new Set([...sold, ...released].map(({ productId }) => productId))];
   return { events, orders: [...afterPayment, ...cancelled, ...afterDelivery], productIds };
 }
