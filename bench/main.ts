@@ -21,6 +21,7 @@ import { isReached, type Section } from './report/section.ts';
 import type { BenchContext, Scenario } from './scenario.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { flashSale } from './scenarios/flash-sale.ts';
+import { giftRules } from './scenarios/gift-rules.ts';
 import { gifts } from './scenarios/gifts.ts';
 import { graphqlGifts } from './scenarios/graphql-gifts.ts';
 import { growthFanOut } from './scenarios/growth-fan-out.ts';
@@ -36,6 +37,7 @@ import { stalled } from './scenarios/stalled.ts';
 /** In the order of the document. */
 const SCENARIOS: readonly Scenario[] = [
   gifts,
+  giftRules,
   graphqlGifts,
   fanOut,
   memory,

@@ -26,11 +26,13 @@ import { COIN_PURCHASE, Payments, type PaymentsOptions } from './domains/payment
 import { createSandboxProvider } from './domains/payments/providers/sandbox.ts';
 import type { StripeProvider } from './domains/payments/providers/stripe.ts';
 import type { StripeClientOptions } from './domains/payments/providers/stripe-client.ts';
+import { createReportPages, REPORT_PAGES } from './domains/reports/http/report-pages.ts';
 import type { ChatOptions } from './domains/streams/chat.ts';
 import type { StreamEnding, WatchHook } from './domains/streams/streams.api.ts';
 import { Streams } from './domains/streams/streams.service.ts';
 import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
+import { bearerToken } from './graphql/bearer-token.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { maskError } from './graphql/errors.ts';
@@ -47,7 +49,7 @@ import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
-import { createHttpServer, type Webhook } from './server.ts';
+import { createHttpServer, type Page, type Webhook } from './server.ts';
 
 /** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
 const PROVIDER_DRAIN_MS_MAX = 3_000;
@@ -94,7 +96,7 @@ export async function createApp(
 ): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
-  const { live, services, webhooks, start, endCalls, close } = await createDomains(config, deps);
+  const { live, services, webhooks, pages, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo);
@@ -124,6 +126,7 @@ export async function createApp(
     isAllowedOrigin,
     isReady: () => answers(db.pool),
     webhooks,
+    pages,
   });
 
   await seedCatalogue(db);
@@ -157,6 +160,7 @@ type Domains = {
   live: Live;
   services: Services;
   webhooks: ReadonlyMap<string, Webhook>;
+  pages: ReadonlyMap<string, Page>;
   /** Starts what is done again and again. */
   start: () => void;
   /** Ends calls to the payment provider: what they leave open is finished after the next start. */
@@ -219,6 +223,15 @@ async function createDomains(
       [
         '/webhooks/partners/*',
         createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
+      ],
+    ]),
+    pages: new Map([
+      [
+        REPORT_PAGES,
+        createReportPages({
+          reports: community.services.reports,
+          authenticate: async ({ authorization }) => (await accounts.authenticate(bearerToken(authorization))).actor,
+        }),
       ],
     ]),
     start: () => {

@@ -26,9 +26,17 @@ export type WebhookRequest = { headers: IncomingMessage['headers']; body: Buffer
 /** Handles the POSTs of one webhook; the sender tries again unless the status is 2xx. */
 export type Webhook = (request: WebhookRequest) => Promise<{ status: number; body: unknown }>;
 
+/** A GET of a page: its path without the query, which may hold what must not be logged. */
+export type PageRequest = { headers: IncomingMessage['headers']; path: string; query: URLSearchParams };
+
+/** Answers the GETs of one page. */
+export type Page = (request: PageRequest) => Promise<{ status: number; headers: Record<string, string>; body: string }>;
+
 type Deps = {
   /** By path, such as "/webhooks/stripe"; one that ends in "/*" takes any last part. */
   webhooks: ReadonlyMap<string, Webhook>;
+  /** Likewise. */
+  pages: ReadonlyMap<string, Page>;
   yoga: GraphQLServer;
   isEventStream: (res: ServerResponse) => boolean;
   sockets: SocketTransport;
@@ -38,7 +46,7 @@ type Deps = {
   isReady: () => Promise<boolean>;
 };
 
-/** Routes: /graphql over HTTP, SSE and WebSocket, /webhooks/*, /health (the process lives), /ready (it can serve). */
+/** Routes: /graphql over HTTP, SSE and WebSocket, /webhooks/*, pages such as /reports/*, /health (the process lives), /ready (it can serve). */
 export function createHttpServer(deps: Deps): HttpServer {
   const underWay = new Set<ServerResponse>();
   const server = createServer(
@@ -79,7 +87,7 @@ export function createHttpServer(deps: Deps): HttpServer {
 }
 
 async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const path = (req.url ?? '/').split('?', 1)[0];
+  const [path, query] = (req.url ?? '/').split('?', 2);
   if (path === '/graphql') {
     if (req.method === 'POST' && !isJson(req.headers['content-type'])) {
       // Other types need no preflight, so a foreign page could send them; they are also nobody's GraphQL.
@@ -92,7 +100,18 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
     const ready = await deps.isReady();
     return respond(res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' });
   }
-  const webhook = deps.webhooks.get(path!) ?? deps.webhooks.get(path!.replace(/[^/]+$/, '*'));
+  const page = find(deps.pages, path!);
+  if (page) {
+    if (req.method !== 'GET') return respond(res, 405, { errors: [{ message: 'Send a GET.' }] });
+    const { status, headers, body } = await page({
+      headers: req.headers,
+      path: path!,
+      query: new URLSearchParams(query),
+    });
+    res.writeHead(status, headers).end(body);
+    return;
+  }
+  const webhook = find(deps.webhooks, path!);
   if (webhook) {
     if (req.method !== 'POST') return respond(res, 405, { errors: [{ message: 'Send a POST.' }] });
     const body = await readBody(req, WEBHOOK_BODY_SIZE_MAX);
@@ -105,6 +124,11 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
     return;
   }
   return respond(res, 404, { errors: [{ message: 'Nothing here. The API is at /graphql.' }] });
+}
+
+/** What a path leads to, by its whole or by all but its last part. */
+function find<Route>(routes: ReadonlyMap<string, Route>, path: string): Route | undefined {
+  return routes.get(path) ?? routes.get(path.replace(/[^/]+$/, '*'));
 }
 
 function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buffer): void {

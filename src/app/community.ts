@@ -3,9 +3,11 @@ import type { Database } from '../db/database.ts';
 import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
 import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
 import { Leaderboards, type LeaderboardsOptions } from '../domains/leaderboards/leaderboards.service.ts';
+import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
 import { Reactions, type ReactionsOptions } from '../domains/reactions/reactions.service.ts';
+import { Reports, type ReportsOptions } from '../domains/reports/reports.service.ts';
 import type { StreamEnding, WatchHook } from '../domains/streams/streams.api.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
 import type { Bus } from '../live/bus.ts';
@@ -26,19 +28,23 @@ export type CommunityDeps = {
 
 /** Limits, windows and providers of these domains that tests replace. */
 export type CommunityOverrides = {
-  payouts?: PayoutsOptions;
+  boxes?: BoxesOptions;
   reactions?: ReactionsOptions;
   goals?: GoalsOptions;
-  boxes?: BoxesOptions;
+  payouts?: PayoutsOptions;
+  moderation?: ModerationOptions;
+  reports?: ReportsOptions;
   leaderboards?: LeaderboardsOptions;
 };
 
 /** The services of these domains. */
 export type CommunityServices = {
-  payouts: Payouts;
+  boxes: Boxes;
   reactions: Reactions;
   goals: Goals;
-  boxes: Boxes;
+  payouts: Payouts;
+  moderation: Moderation;
+  reports: Reports;
   leaderboards: Leaderboards;
 };
 
@@ -47,16 +53,18 @@ export function createCommunity(
   deps: CommunityDeps,
   overrides: CommunityOverrides = {},
 ): { services: CommunityServices; start: () => void; close: () => Promise<void> } {
-  const payouts = new Payouts(deps, overrides.payouts);
+  const boxes = new Boxes(deps, overrides.boxes);
   const reactions = new Reactions(deps, overrides.reactions);
   const goals = new Goals(deps, overrides.goals);
-  const boxes = new Boxes(deps, overrides.boxes);
+  const payouts = new Payouts(deps, overrides.payouts);
   const leaderboards = new Leaderboards(deps, overrides.leaderboards);
-  // Reactions lock ledger accounts: behind what locks battles or boxes, and they take diamonds back before payouts count them.
-  deps.endings.push(boxes.ending, reactions.ending, payouts.ending, goals.ending);
-  deps.watchHooks.push(leaderboards.watchHook);
-  const services: CommunityServices = { payouts, reactions, goals, boxes, leaderboards };
-  const running: { start: () => void; close: () => Promise<void> }[] = [payouts, reactions, goals, boxes, leaderboards];
+  const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  const reports = new Reports(deps, overrides.reports);
+  // In the lock order: battles, boxes, accounts, logs; reactions take diamonds back before payouts count them.
+  deps.endings.push(boxes.ending, reactions.ending, goals.ending, payouts.ending, moderation.slowModes.ending);
+  deps.watchHooks.push(moderation.bans.watchHook, leaderboards.watchHook);
+  const services: CommunityServices = { boxes, reactions, goals, payouts, moderation, reports, leaderboards };
+  const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,
     start: () => {

@@ -10,7 +10,7 @@ export const POOL_SIZE_MAX = 16;
 export const TRANSACTION_ATTEMPTS_MAX = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement of a request takes so long; one that does is ended by Postgres and its transaction rolled back. */
-const STATEMENT_TIMEOUT_MS = 30_000;
+export const STATEMENT_TIMEOUT_MS = 30_000;
 
 /** An open SQL transaction. Whoever takes one writes with it and neither commits nor rolls back. */
 export type SqlTransaction = { query: pg.ClientBase['query'] };

@@ -9,11 +9,13 @@ import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Goals } from '../domains/goals/goals.service.ts';
 import type { Leaderboards } from '../domains/leaderboards/leaderboards.service.ts';
+import type { Moderation } from '../domains/moderation/moderation.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
 import type { Payments } from '../domains/payments/payments.service.ts';
 import type { Payouts } from '../domains/payouts/payouts.service.ts';
 import type { Reactions } from '../domains/reactions/reactions.service.ts';
+import type { Reports } from '../domains/reports/reports.service.ts';
 import type { Streams } from '../domains/streams/streams.service.ts';
 import type { Trends } from '../domains/trends/trends.service.ts';
 import type { Wallets } from '../domains/wallet/wallet.api.ts';
@@ -30,6 +32,7 @@ export type Services = {
   creators: Creators;
   streams: Streams;
   gifts: Gifts;
+  moderation: Moderation;
   goals: Goals;
   catalog: Catalog;
   trends: Trends;
@@ -39,6 +42,7 @@ export type Services = {
   boxes: Boxes;
   leaderboards: Leaderboards;
   reactions: Reactions;
+  reports: Reports;
 };
 
 /** What every resolver gets. Lives as long as a request or, for a subscription, as long as the subscription. */

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import { BannedError } from '../domains/moderation/moderation.errors.ts';
 import {
   DomainError,
   ERROR_CODES,
@@ -9,6 +10,8 @@ import {
   NotFoundError,
   NotSignedInError,
   OverloadedError,
+  RateLimitedError,
+  UnavailableError,
 } from '../kernel/errors.ts';
 import { builder } from './builder.ts';
 
@@ -128,8 +131,43 @@ builder.objectType(OverloadedError, {
   }),
 });
 
+builder.objectType(RateLimitedError, {
+  name: 'RateLimitedError',
+  description: 'You have asked for more than the rate limits allow. Nothing of the operation was done.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'How long to wait, in milliseconds.' }),
+  }),
+});
+builder.objectType(UnavailableError, {
+  name: 'UnavailableError',
+  description: 'It cannot be done safely at the moment. Nothing was written; send the same request again later.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'How long to wait, in milliseconds.' }),
+  }),
+});
+builder.objectType(BannedError, {
+  name: 'BannedError',
+  description: 'You are banned: there, if it is about a stream, or from the whole platform.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    until: t.expose('until', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the ban is over; null: it is for good.',
+    }),
+  }),
+});
+
 /** The failures that every mutation of a signed-in viewer can meet. */
-export const commonErrors = [InvalidInputError, NotSignedInError];
+export const commonErrors = [InvalidInputError, NotSignedInError, BannedError, RateLimitedError, UnavailableError];
+
+/** What programs need beside the code, where an error is not one of a union: when to come back. */
+function detailsOf(error: DomainError): { retryAfterMs?: number; until?: string | null } {
+  if (error instanceof BannedError) return { until: error.until?.toISOString() ?? null };
+  return 'retryAfterMs' in error ? { retryAfterMs: Number(error.retryAfterMs) } : {};
+}
 
 /**
  * What a client may see of an error: expected failures and GraphQL's own errors as they are, everything else masked.
@@ -139,7 +177,11 @@ export function maskError(error: unknown, report: (error: unknown) => void): Gra
   const original = error instanceof GraphQLError ? error.originalError : error;
   if (original instanceof DomainError) {
     const { nodes, path } = error instanceof GraphQLError ? error : {};
-    return new GraphQLError(original.message, { nodes, path, extensions: { code: original.code } });
+    return new GraphQLError(original.message, {
+      nodes,
+      path,
+      extensions: { code: original.code, ...detailsOf(original) },
+    });
   }
   if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
   report(original);

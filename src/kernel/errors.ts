@@ -116,3 +116,21 @@ export class OverloadedError extends DomainError {
     super('Too many requests are waiting. Send the same request, with the same key, again in a moment.');
   }
 }
+
+/** Thrown when somebody has asked for more than the rate limits allow. Nothing of the operation was done. */
+export class RateLimitedError extends DomainError {
+  readonly code = 'RATE_LIMITED';
+  /** @param retryAfterMs how long to wait before the same operation is let through */
+  constructor(readonly retryAfterMs: number) {
+    super('Too many requests. Send the same one again after a pause.');
+  }
+}
+
+/** Thrown when something cannot be done safely at the moment, through no fault of the caller. Nothing is written. */
+export class UnavailableError extends DomainError {
+  readonly code = 'UNAVAILABLE';
+  /** @param retryAfterMs how long to wait before the same call is worth sending again */
+  constructor(readonly retryAfterMs: number) {
+    super('This is not possible at the moment. Send the same request, with the same key, again in a while.');
+  }
+}

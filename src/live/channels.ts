@@ -12,6 +12,8 @@ export const channels = {
   changes: () => 'hadiya:changes',
   /** Which orders have changed. */
   orders: () => 'hadiya:orders',
+  /** Whose bans have changed. */
+  bans: () => 'hadiya:bans',
   /** The latest values of one kind: wallets, likes. */
   latest: (topic: string) => `hadiya:latest:{${topic}}`,
 };

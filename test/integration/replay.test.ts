@@ -27,7 +27,7 @@ const BUSY = {
     gifts: { streakWindowMs: 150, sweepIntervalMs: 20 },
     community: {
       ...QUIET.overrides.community,
-      goals: { sweepIntervalMs: 20, steps: [30, 40, 80], windowMs: 60_000, levelMs: 200, cooldownMs: 50 },
+      goals: { sweepIntervalMs: 20, steps: [5, 5, 150], windowMs: 60_000, levelMs: 200, cooldownMs: 50 },
       boxes: { sweepIntervalMs: 20 },
       leaderboards: { foldIntervalMs: 20, watchIntervalMs: 20 },
       reactions: { clockIntervalMs: 20 },

@@ -250,3 +250,41 @@ test('a token that the demo would accept does not hold here', async ({ server })
   const token = await signToken({ sub: 'demo:layla' }, 'another secret, such as that of a demo server');
   expect(await me(server, token)).toEqual({ me: null });
 });
+
+test('a date of birth and a region that the provider tells count from the first token on', async ({ server }) => {
+  const document = '{ me { ageConfirmed region giftsAllowedFrom } }';
+  const UNKNOWN = { ageConfirmed: false, region: null, giftsAllowedFrom: null };
+  for (const [claims, me] of [
+    [{}, UNKNOWN],
+    [
+      { birthdate: '2000-02-03', address: { country: 'kr' } },
+      { ageConfirmed: true, region: 'KR', giftsAllowedFrom: '2019-02-03T00:00:00.000Z' },
+    ],
+    [
+      { birthdate: '2000-02-03', country: 'DE' },
+      { ageConfirmed: true, region: 'DE', giftsAllowedFrom: '2018-02-03T00:00:00.000Z' },
+    ],
+    [{ country: 'DE' }, { ...UNKNOWN, region: 'DE' }],
+    // What is no day or no code says nothing: a year alone, a year that is kept secret, a day that never was, the future.
+    ...['2000', '0000-02-03', '2001-02-29', '2999-01-01', 20_000_203, null].map(
+      (birthdate) => [{ birthdate, address: { country: 'Germany' } }, UNKNOWN] as const,
+    ),
+  ] as const) {
+    const token = await signToken({ sub: freshHandle('claims'), ...claims });
+    expect(await query(server.http(token), document), JSON.stringify(claims)).toEqual({ me });
+  }
+});
+
+test('what a token says later changes nothing; what it left out may be declared', async ({ server }) => {
+  const sub = freshHandle('claims');
+  const document = '{ me { region giftsAllowedFrom } }';
+  const first = server.http(await signToken({ sub, birthdate: '2000-02-03' }));
+  await query(first, document);
+  const later = server.http(await signToken({ sub, birthdate: '1990-02-03', country: 'KR' }));
+  expect(await query(later, document)).toEqual({ me: { region: null, giftsAllowedFrom: '2018-02-03T00:00:00.000Z' } });
+  expect(await mutate(later, 'confirmAge', { birthDate: '1990-02-03' })).toMatchObject({
+    __typename: 'ForbiddenError',
+  });
+  const declared = await mutate(later, 'confirmAge', { birthDate: '2000-02-03', region: 'KR' });
+  expect(declared).toMatchObject({ viewer: { region: 'KR', giftsAllowedFrom: '2019-02-03T00:00:00.000Z' } });
+});

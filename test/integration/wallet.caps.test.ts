@@ -3,42 +3,15 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import { SPENDING_CAPS, WALLET_UPDATES } from '../support/documents.ts';
-import {
-  type Actor,
-  buyCoins,
-  giftId,
-  mutate,
-  type Outcome,
-  query,
-  sendGift,
-  signIn,
-  succeed,
-} from '../support/operations.ts';
+import { type Actor, buyCoins, giftId, query, sendGift, signIn, succeed } from '../support/operations.ts';
 import { countSql } from '../support/sql-count.ts';
+import { type Capped, capped, capsOf, setCap } from './support/caps.ts';
 import { rowOf } from './support/ids.ts';
 import { unguarded } from './support/ledger-rows.ts';
 import { test } from './support/shared-server.ts';
 
-type Period = 'GIFT' | 'DAY' | 'MONTH';
-type Cap = {
-  period: Period;
-  coins: number;
-  remaining: number;
-  resetsAt: string;
-  nextCoins: number | null;
-  nextFrom: string | null;
-};
-type Capped = { wallet: { coins: number; spendingCaps: Cap[] } };
-
 const DAY_MS = 86_400_000;
 const NOT_RAISED = { nextCoins: null, nextFrom: null };
-
-const setCap = (viewer: Actor, period: Period, coins?: number | null): Promise<Outcome<Capped>> =>
-  mutate<Capped>(viewer.api, 'setSpendingCap', { period, coins });
-const capsOf = async (viewer: Actor): Promise<Cap[]> =>
-  (await query<{ me: Capped }>(viewer.api, `{ me { wallet { coins ${SPENDING_CAPS} } } }`)).me.wallet.spendingCaps;
-const capped = async (viewer: Actor, period: Period, coins?: number | null): Promise<Cap | undefined> =>
-  succeed(await setCap(viewer, period, coins)).wallet.spendingCaps.find((cap) => cap.period === period);
 
 const dayStart = () => Math.floor(Date.now() / DAY_MS) * DAY_MS;
 const monthStart = (months = 0) => Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() + months);

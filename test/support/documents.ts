@@ -14,12 +14,12 @@ export const OFFER_FIELDS = `id variant { id sku title available price { minorUn
 const REACTION_EVENT = `reactionId reaction animation sound giftSeq ${SENDER}`;
 const SHOWCASE = 'stream { id pinnedProduct { id } showcase { id } } replayed';
 
-/** All fields of a treasure box that an event carries. */
-export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
-  fundedAt opensAt closesAt closedAt returnedCoins`;
 /** All fields of a goal. */
 export const GOAL_FIELDS = 'id kind title gift { id name coins } target progress state startedAt doneAt';
 const LEVEL = 'level coins progress target expiresAt firstSeq';
+/** All fields of a treasure box that an event carries. */
+export const BOX_FIELDS = `id funder { id handle displayName } coins shares shareCoins remaining state
+  fundedAt opensAt closesAt closedAt returnedCoins`;
 
 /** All fields of every kind of live event. */
 export const LIVE_EVENT_FIELDS = `
@@ -38,16 +38,16 @@ export const LIVE_EVENT_FIELDS = `
   ... on OfferStarted { offer { ${OFFER_FIELDS} } }
   ... on OfferStockChanged { offerId remaining }
   ... on OfferEnded { offerId reason }
-  ... on BoxFunded { box { ${BOX_FIELDS} } }
-  ... on BoxOpened { boxId }
-  ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
-  ... on BoxClosed { boxId endReason: reason claimed returnedCoins }
   ... on GoalStarted { goal { ${GOAL_FIELDS} } }
   ... on GoalReached { goal { ${GOAL_FIELDS} } }
   ... on GoalEnded { goal { ${GOAL_FIELDS} } }
   ... on LevelStarted { ${LEVEL} }
   ... on LevelRaised { ${LEVEL} }
   ... on LevelEnded { level coins contributors top { profile { handle } coins } firstSeq lastSeq cooldownUntil }
+  ... on BoxFunded { box { ${BOX_FIELDS} } }
+  ... on BoxOpened { boxId }
+  ... on BoxClaimed { boxId viewers { id handle displayName } shareCoins remaining }
+  ... on BoxClosed { boxId endReason: reason claimed returnedCoins }
   ... on ResyncRequired { missedFrom resumesAt }`;
 
 /** The feed of a stream. */
@@ -100,16 +100,31 @@ const COIN_DISPUTE =
 /** The caps of a wallet. */
 export const SPENDING_CAPS = 'spendingCaps { period coins remaining resetsAt nextCoins nextFrom }';
 
+/** A viewer's age, as they see it. */
+export const VIEWER_AGE = 'ageConfirmed region giftsAllowedFrom';
+const REGION_RULE = '{ region giftAgeMin giftsAllowed }';
+const RESTRICTION = 'restriction { viewerId creator { id } ban { until } mute { until } }';
+
 /** The success fields of each mutation. */
 const SUCCESS_FIELDS = {
+  closeQuarter: 'report { year quarter giftCoins closed checksum } replayed',
+  createReportLink: 'path expiresAt',
   rotateWebhookSecret: 'secret',
   signIn: 'token expiresAt viewer { id handle displayName }',
   buyCoins: 'wallet { coins } purchase { id } replayed',
   disputeCoinPurchase: `dispute { ${COIN_DISPUTE} } purchase { id } replayed`,
+  muteViewer: `until ${RESTRICTION}`,
+  unmuteViewer: `${RESTRICTION} replayed`,
+  banViewer: `until ${RESTRICTION}`,
+  unbanViewer: `${RESTRICTION} replayed`,
   startStream: 'stream { id title status startedAt creator { id handle } }',
   endStream: 'stream { id status endedAt } replayed',
   sendChatMessage: `chatMessage { __typename seq type occurredAt ${SENDER} text } replayed`,
   sendLikes: 'likes',
+  confirmAge: `viewer { ${VIEWER_AGE} } replayed`,
+  correctAge: 'age { viewerId birthDate region giftsAllowedFrom } replayed',
+  setRegionRule: `rule ${REGION_RULE}`,
+  removeRegionRule: `rules ${REGION_RULE}`,
   setSpendingCap: `wallet { coins ${SPENDING_CAPS} }`,
   recordProductViews: 'counted',
   followCreator: 'creator { id isFollowed } replayed',
@@ -121,8 +136,6 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
-  fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
-  claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   setNamedOnBoards: 'viewer { id namedOnBoards } replayed',
   createReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
   updateReactionRule: `rule { ${REACTION_RULE_FIELDS} }`,
@@ -133,6 +146,8 @@ const SUCCESS_FIELDS = {
   setAutoPerform: 'creator { id autoPerforms } replayed',
   startGoal: `goal { ${GOAL_FIELDS} } replayed`,
   endGoal: `goal { ${GOAL_FIELDS} } replayed`,
+  fundTreasureBox: `box { ${BOX_FIELDS} stream { id } myShare } wallet { coins } replayed`,
+  claimTreasureBox: `box { ${BOX_FIELDS} myShare } coins wallet { coins } replayed`,
   registerMerchant: 'merchant { id handle name kind verified } replayed',
   createWarehouse: 'warehouse { id name region shipsAbroad promiseMinutes }',
   setStock: 'stock { onHand held warehouse { id } }',
@@ -184,7 +199,9 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   startGoal: '... on GoalStateError { state }',
   endGoal: '... on GoalStateError { state }',
   startOffer: '... on SoldOutError { remaining } ... on OfferAlreadyLiveError { offer { id } }',
-  sendLikes: '... on OverloadedError { retryAfterMs }',
+  sendChatMessage: `... on MutedError { until } ... on BannedError { bannedUntil: until } ... on SlowModeError { retryAfterMs }`,
+  sendLikes:
+    '... on OverloadedError { retryAfterMs } ... on MutedError { until } ... on BannedError { bannedUntil: until }',
   recordProductViews: '... on OverloadedError { retryAfterMs }',
   buyNow: `... on SoldOutError { remaining } ... on PriceChangedError { currentUnitPrice { minorUnits currency } }
     ... on PerBuyerLimitError { limit } ... on OverloadedError { retryAfterMs }`,
@@ -195,12 +212,13 @@ const ERROR_FIELDS: Partial<Record<MutationName, string>> = {
   refundOrder: '... on OrderStateError { state }',
   openDispute: '... on OrderStateError { state }',
   resolveDispute: '... on OrderStateError { state }',
+  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
+    ... on SpendingCapReachedError { period remaining resetsAt } ... on AgeRestrictedError { allowedFrom }
+    ... on MutedError { until } ... on BannedError { bannedUntil: until } ... on ReactionQueueFullError { retryAfterMs }`,
   fundTreasureBox: `... on InsufficientCoinsError { required available } ... on SpendingCapReachedError { period remaining resetsAt }
     ... on AgeRestrictedError { allowedFrom } ... on MutedError { until } ... on BannedError { until }`,
   claimTreasureBox:
     '... on BoxStateError { boxState: state opensAt } ... on BannedError { until } ... on OverloadedError { retryAfterMs }',
-  sendGift: `... on InsufficientCoinsError { required available } ... on OverloadedError { retryAfterMs }
-    ... on ReactionQueueFullError { retryAfterMs }`,
 };
 
 /** The mutations that `mutate` knows. */

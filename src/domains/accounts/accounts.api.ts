@@ -1,4 +1,6 @@
 import type { TokenProblem } from '../../kernel/errors.ts';
+import type { Ages } from './ages.ts';
+import type { RegionRules } from './region-rules.ts';
 
 export { type AddressRow, findAddresses } from './addresses.repo.ts';
 
@@ -29,4 +31,8 @@ export type Accounts = {
    * @throws {InvalidInputError} when the handle breaks the rules
    */
   signIn: (handle: string) => Promise<{ token: string; expiresAt: Date; viewer: Actor }>;
+  /** How old viewers are and where they live, as they have declared it. */
+  ages: Ages;
+  /** Where gifts are allowed, and from which age on. */
+  regions: RegionRules;
 };

@@ -5,6 +5,8 @@ import { InvalidInputError } from '../../kernel/errors.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
 import type { Accounts, Actor, Authentication } from './accounts.api.ts';
 import { drawViewerId, findBySubject, insertViewer, type ViewerRow } from './accounts.repo.ts';
+import { Ages } from './ages.ts';
+import { RegionRules } from './region-rules.ts';
 import type { Claims, Tokens } from './tokens.ts';
 
 /** Viewers whose profile is kept in memory between requests. */
@@ -29,7 +31,12 @@ type AccountsDeps = {
 /** Builds the accounts domain. */
 export function createAccounts(deps: AccountsDeps): Accounts {
   const service = new AccountsService(deps);
-  return { authenticate: (token) => service.authenticate(token), signIn: (handle) => service.signIn(handle) };
+  return {
+    authenticate: (token) => service.authenticate(token),
+    signIn: (handle) => service.signIn(handle),
+    ages: new Ages(deps.db),
+    regions: new RegionRules(deps.db.pool),
+  };
 }
 
 class AccountsService {

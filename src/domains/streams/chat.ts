@@ -1,4 +1,4 @@
-import type { Database } from '../../db/database.ts';
+import { type Database, together } from '../../db/database.ts';
 import { KEY_TAKEN, readKeys, type StoredCall, storeKeys } from '../../db/idempotent.ts';
 import { brokeConstraint, classifyBatchError } from '../../db/sql-errors.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
@@ -9,6 +9,7 @@ import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { appendEvents, lockLogs, readEventsAt } from '../../live/live-log.ts';
 import type { Profile } from '../accounts/accounts.api.ts';
+import { type BatchRules, type ChatRefusal, ChatRules, refusalError } from '../moderation/moderation.api.ts';
 import { StreamNotLiveError } from './streams.errors.ts';
 import { type ChatMessageEvent, streamEvents } from './streams.events.ts';
 import { readStatuses } from './streams.repo.ts';
@@ -30,7 +31,8 @@ export type ChatOptions = { batchMax?: number; queueMax?: number };
 /** What becomes of one message. Only SAID has written something. */
 type Outcome =
   | { kind: 'SAID' | 'REPLAYED'; event: ChatMessageEvent }
-  | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'STREAM_NOT_LIVE' };
+  | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'STREAM_NOT_LIVE' }
+  | { kind: 'REFUSED'; refusal: ChatRefusal };
 
 /** What a batch finds out about one of its messages before it writes. */
 type Judged = {
@@ -38,11 +40,13 @@ type Judged = {
   inputHash: string;
   kind: Outcome['kind'];
   stored: StoredCall<{ seq: string }> | undefined;
+  refusal: ChatRefusal | undefined;
 };
 
 /** What is said in streams. Everything that is said while one batch commits is the next batch, as with gifts. */
 export class Chat {
   readonly #writer: GroupCommit<ChatDraft, Outcome>;
+  readonly #rules = new ChatRules();
   readonly #inFlight = new InFlight<ChatDraft, Outcome>(
     (one, other) => one.streamId === other.streamId && one.text === other.text,
   );
@@ -75,6 +79,8 @@ export class Chat {
         throw new NotFoundError('stream');
       case 'STREAM_NOT_LIVE':
         throw new StreamNotLiveError();
+      case 'REFUSED':
+        throw refusalError(outcome.refusal);
     }
   }
 
@@ -87,10 +93,13 @@ export class Chat {
     const { db, live } = this.deps;
     const { outcomes, fresh } = await db.inTransaction(async (sql) => {
       const streamIds = [...new Set(batch.map(({ streamId }) => streamId))];
-      await lockLogs(sql, streamIds);
-      const statuses = await readStatuses(sql, streamIds);
-      const stored = await readKeys<{ seq: string }>(sql, OPERATION, batch.map(keyOf));
-      const judged = batch.map((draft, index) => judge(draft, stored[index], statuses.get(draft.streamId)));
+      const [, statuses, stored, rules] = await together(
+        lockLogs(sql, streamIds),
+        readStatuses(sql, streamIds),
+        readKeys<{ seq: string }>(sql, OPERATION, batch.map(keyOf)),
+        this.#rules.read(sql, batch),
+      );
+      const judged = batch.map((draft, index) => judge(draft, stored[index], statuses.get(draft.streamId), rules));
       const said = judged.filter(({ kind }) => kind === 'SAID');
       const fresh = await appendEvents(
         sql,
@@ -105,13 +114,15 @@ export class Chat {
           result: { seq: String(fresh[index]!.seq) },
         })),
       );
+      await rules.noteTurns(sql);
       const replays = judged.filter(({ kind }) => kind === 'REPLAYED');
       const replayed = await readEventsAt(
         sql,
         replays.map(({ draft, stored }) => ({ streamId: draft.streamId, seq: BigInt(stored!.result.seq) })),
       );
       const [nextFresh, nextReplayed] = [fresh.values(), replayed.values()];
-      const outcomes = judged.map(({ kind }): Outcome => {
+      const outcomes = judged.map(({ kind, refusal }): Outcome => {
+        if (kind === 'REFUSED') return { kind, refusal: refusal! };
         if (kind === 'SAID') return { kind, event: nextFresh.next().value as ChatMessageEvent };
         if (kind === 'REPLAYED') return { kind, event: nextReplayed.next().value as ChatMessageEvent };
         return { kind };
@@ -127,13 +138,24 @@ function keyOf({ viewerId, idempotencyKey }: ChatDraft): { actorId: bigint; key:
   return { actorId: viewerId, key: idempotencyKey };
 }
 
-/** A replay is answered even when the stream has ended since. */
-function judge(draft: ChatDraft, stored: Judged['stored'], status: StreamStatus | undefined): Judged {
+/** A replay is answered even when the stream has ended, or the viewer was muted, since. */
+function judge(
+  draft: ChatDraft,
+  stored: Judged['stored'],
+  status: StreamStatus | undefined,
+  rules: BatchRules,
+): Judged {
   const inputHash = hashInput({ streamId: draft.streamId, text: draft.text });
-  const kindOf = (): Outcome['kind'] => {
-    if (stored) return stored.inputHash === inputHash ? 'REPLAYED' : 'CONFLICT';
-    if (status === undefined) return 'UNKNOWN_STREAM';
-    return status === 'LIVE' ? 'SAID' : 'STREAM_NOT_LIVE';
-  };
-  return { draft, inputHash, kind: kindOf(), stored };
+  const judged = (kind: Outcome['kind'], refusal?: ChatRefusal): Judged => ({
+    draft,
+    inputHash,
+    kind,
+    stored,
+    refusal,
+  });
+  if (stored) return judged(stored.inputHash === inputHash ? 'REPLAYED' : 'CONFLICT');
+  if (status === undefined) return judged('UNKNOWN_STREAM');
+  if (status !== 'LIVE') return judged('STREAM_NOT_LIVE');
+  const refusal = rules.judge(draft);
+  return refusal ? judged('REFUSED', refusal) : judged('SAID');
 }

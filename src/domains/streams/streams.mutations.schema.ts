@@ -4,6 +4,7 @@ import { commonErrors } from '../../graphql/errors.ts';
 import { fromGlobalId } from '../../graphql/global-id.ts';
 import { rules } from '../../graphql/rules.ts';
 import { ForbiddenError, IdempotencyConflictError, NotFoundError, OverloadedError } from '../../kernel/errors.ts';
+import { BlockedWordsError, MutedError, SlowModeError } from '../moderation/moderation.errors.ts';
 import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
 import type { ChatMessageEvent } from './streams.events.ts';
 import { ChatMessageType, LiveStreamType } from './streams.schema.ts';
@@ -122,7 +123,16 @@ builder.mutationField('sendChatMessage', (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: SendChatMessageInput, required: true, description: 'The message.' }) },
     errors: {
-      types: [...commonErrors, NotFoundError, StreamNotLiveError, IdempotencyConflictError, OverloadedError],
+      types: [
+        ...commonErrors,
+        NotFoundError,
+        StreamNotLiveError,
+        IdempotencyConflictError,
+        OverloadedError,
+        MutedError,
+        SlowModeError,
+        BlockedWordsError,
+      ],
       union: { description: 'What `sendChatMessage` returns.' },
     },
     resolve: (_root, { input }, context) =>
@@ -161,13 +171,13 @@ builder.mutationField('sendLikes', (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: SendLikesInput, required: true, description: 'The likes.' }) },
     errors: {
-      types: [...commonErrors, NotFoundError, StreamNotLiveError, OverloadedError],
+      types: [...commonErrors, NotFoundError, StreamNotLiveError, OverloadedError, MutedError],
       union: { description: 'What `sendLikes` returns.' },
     },
     resolve: async (_root, { input }, context) => {
-      requireActor(context);
+      const actor = requireActor(context);
       const streamId = fromGlobalId('LiveStream', input.streamId, 'stream');
-      return { likes: await context.services.streams.like(streamId, input.count) };
+      return { likes: await context.services.streams.like(actor, streamId, input.count) };
     },
   }),
 );

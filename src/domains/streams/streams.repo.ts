@@ -2,6 +2,7 @@ import { type Queryable, rows, type SqlTransaction, statement } from '../../db/d
 import { type Keyset, keysetStatements, readKeyset } from '../../db/keyset.ts';
 import { lookUp, lookUpStatements } from '../../db/look-up.ts';
 import type { CreatorRow } from '../creators/creators.api.ts';
+import { type ChatRefusal, type SqlEnd, takePartRefusal } from '../moderation/moderation.api.ts';
 import type { StreamTerms } from '../wallet/wallet.api.ts';
 import type { StreamStatus } from './streams.state.ts';
 
@@ -135,20 +136,40 @@ export async function markEnded(sql: SqlTransaction, streamId: bigint): Promise<
   ]);
 }
 
-/**
- * Adds likes to live streams, in one statement.
- * @returns the new totals; streams that are not live are left out
- */
-export async function addLikes(sql: Queryable, likes: ReadonlyMap<bigint, bigint>): Promise<Map<bigint, bigint>> {
-  const totals = await rows<{ stream_id: bigint; likes: bigint }>(
+/** Likes of one viewer in one stream. */
+export type LikesDraft = { streamId: bigint; viewerId: bigint; count: bigint };
+
+/** What became of likes: the new totals of live streams, and who may not like where, and until when. */
+export type AddedLikes = {
+  totals: Map<bigint, bigint>;
+  refused: { streamId: bigint; viewerId: bigint; refusal: Extract<ChatRefusal, { until: unknown }> }[];
+};
+
+/** Adds likes to live streams, except those of viewers who are muted or banned there, in one statement. */
+export async function addLikes(sql: Queryable, likes: readonly LikesDraft[]): Promise<AddedLikes> {
+  type Row = { streamId: bigint; likes: bigint | null; viewerId: bigint; bannedUntil: SqlEnd; mutedUntil: SqlEnd };
+  const found = await rows<Row>(
     sql,
-    `/* streams.addLikes */ INSERT INTO stream_likes AS l (stream_id, likes)
-     SELECT s.id, i.likes FROM unnest($1::bigint[], $2::bigint[]) i(stream_id, likes)
-       JOIN stream s ON s.id = i.stream_id AND s.status = 'LIVE' ORDER BY s.id
-     ON CONFLICT (stream_id) DO UPDATE SET likes = l.likes + EXCLUDED.likes RETURNING stream_id, likes`,
-    [[...likes.keys()], [...likes.values()]],
+    `/* streams.addLikes */ WITH refused AS MATERIALIZED (SELECT * FROM restricted($1::bigint[], $2::bigint[])), added AS (
+       INSERT INTO stream_likes AS l (stream_id, likes)
+       SELECT s.id, i.likes FROM (
+         SELECT d.stream_id, sum(d.likes)::bigint AS likes FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) d(stream_id, viewer_id, likes)
+          WHERE NOT EXISTS (SELECT FROM refused r WHERE r.stream_id = d.stream_id AND r.viewer_id = d.viewer_id) GROUP BY d.stream_id
+       ) i JOIN stream s ON s.id = i.stream_id AND s.status = 'LIVE' ORDER BY s.id
+       ON CONFLICT (stream_id) DO UPDATE SET likes = l.likes + EXCLUDED.likes RETURNING stream_id, likes
+     )
+     SELECT stream_id AS "streamId", likes, NULL::bigint AS "viewerId", NULL::timestamptz AS "bannedUntil", NULL::timestamptz AS "mutedUntil"
+       FROM added
+     UNION ALL SELECT stream_id, NULL, viewer_id, banned_until, muted_until FROM refused`,
+    [likes.map(({ streamId }) => streamId), likes.map(({ viewerId }) => viewerId), likes.map(({ count }) => count)],
   );
-  return new Map(totals.map((row) => [row.stream_id, row.likes]));
+  const added: AddedLikes = { totals: new Map(), refused: [] };
+  for (const { streamId, likes: total, viewerId, ...ends } of found) {
+    const refusal = takePartRefusal(ends);
+    if (total !== null) added.totals.set(streamId, total);
+    else if (refusal) added.refused.push({ streamId, viewerId, refusal });
+  }
+  return added;
 }
 
 /** The likes of streams, in one statement; a stream without likes is left out. */

@@ -14,6 +14,7 @@ import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { ensureCreator } from '../creators/creators.api.ts';
 import { endStreaks } from '../gifts/gifts.api.ts';
+import { refusalError } from '../moderation/moderation.api.ts';
 import { endOffersOf, lockOffersOf } from '../offers/offers.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
 import { Chat, type ChatOptions } from './chat.ts';
@@ -22,7 +23,16 @@ import { StreamReads } from './stream-reads.ts';
 import type { StreamEnding, WatchHook, Watching } from './streams.api.ts';
 import { StreamAlreadyLiveError, StreamNotLiveError } from './streams.errors.ts';
 import { type ChatMessageEvent, streamEvents } from './streams.events.ts';
-import { addLikes, findLiveStreamOf, findStream, insertStream, markEnded, readLikes } from './streams.repo.ts';
+import {
+  type AddedLikes,
+  addLikes,
+  findLiveStreamOf,
+  findStream,
+  insertStream,
+  type LikesDraft,
+  markEnded,
+  readLikes,
+} from './streams.repo.ts';
 import { STREAM_TRANSITIONS } from './streams.state.ts';
 
 /** Likes that one call may bring. */
@@ -38,6 +48,9 @@ const LIKES_ATTEMPTS_MAX = 3;
 const RETRY_AFTER_MS = 500;
 /** Pages of logs that one statement reads. */
 const PAGES_PER_READ_MAX = 100;
+
+/** What becomes of likes: the stream's total; or why the viewer may not like there; undefined: the stream is not live. */
+type LikesOutcome = bigint | AddedLikes['refused'][number]['refusal'] | undefined;
 
 type Deps = {
   db: Database;
@@ -55,7 +68,7 @@ export class Streams {
   /** What everybody sees of streams. */
   readonly reads: StreamReads;
   readonly #chat: Chat;
-  readonly #likes: GroupCommit<{ streamId: bigint; count: number }, bigint | undefined>;
+  readonly #likes: GroupCommit<LikesDraft, LikesOutcome>;
   readonly #latestLikes: LatestValues<LikesValue>;
   readonly #pulses: Pulses;
   readonly #pages: DataLoader<PageRequest, Page>;
@@ -162,6 +175,10 @@ export class Streams {
    * @throws {NotFoundError} no such stream
    * @throws {StreamNotLiveError}
    * @throws {IdempotencyConflictError}
+   * @throws {MutedError}
+   * @throws {BannedError}
+   * @throws {SlowModeError}
+   * @throws {BlockedWordsError}
    * @throws {OverloadedError}
    */
   chat(
@@ -177,11 +194,14 @@ export class Streams {
    * @returns the stream's total
    * @throws {NotFoundError} no such stream
    * @throws {StreamNotLiveError}
+   * @throws {MutedError}
+   * @throws {BannedError}
    * @throws {OverloadedError}
    */
-  async like(streamId: bigint, count: number): Promise<bigint> {
-    const total = await this.#likes.submit({ streamId, count });
-    if (total !== undefined) return total;
+  async like(actor: Actor, streamId: bigint, count: number): Promise<bigint> {
+    const outcome = await this.#likes.submit({ streamId, viewerId: actor.id, count: BigInt(count) });
+    if (typeof outcome === 'bigint') return outcome;
+    if (outcome) throw refusalError(outcome);
     if (await findStream(this.deps.db.pool, streamId)) throw new StreamNotLiveError();
     throw new NotFoundError('stream');
   }
@@ -199,6 +219,7 @@ export class Streams {
    * Watches a stream's log from a cursor on, and counts as a viewer meanwhile.
    * @throws {NotFoundError} no such stream
    * @throws {InvalidCursorError}
+   * @throws {BannedError} and what else the hooks refuse with
    */
   async watchEvents(watching: Watching, options: { after: string | undefined; onLapped: () => void }): Promise<Watch> {
     const { streamId } = watching;
@@ -231,13 +252,21 @@ export class Streams {
     await this.#latestLikes.close();
   }
 
-  async #commitLikes(batch: readonly { streamId: bigint; count: number }[]): Promise<(bigint | undefined)[]> {
-    const sums = new Map<bigint, bigint>();
-    for (const { streamId, count } of batch) sums.set(streamId, (sums.get(streamId) ?? 0n) + BigInt(count));
-    const totals = await addLikes(this.deps.db.pool, sums);
+  async #commitLikes(batch: readonly LikesDraft[]): Promise<LikesOutcome[]> {
+    const sums = new Map<string, LikesDraft>();
+    for (const draft of batch) {
+      const known = sums.get(pairOf(draft));
+      sums.set(pairOf(draft), { ...draft, count: draft.count + (known?.count ?? 0n) });
+    }
+    const { totals, refused } = await addLikes(this.deps.db.pool, [...sums.values()]);
     this.#latestLikes.announce(toLikesValues(totals));
-    return batch.map(({ streamId }) => totals.get(streamId));
+    const refusals = new Map(refused.map((one) => [pairOf(one), one.refusal]));
+    return batch.map((draft) => refusals.get(pairOf(draft)) ?? totals.get(draft.streamId));
   }
+}
+
+function pairOf({ streamId, viewerId }: { streamId: bigint; viewerId: bigint }): string {
+  return `${streamId}:${viewerId}`;
 }
 
 /** What changes when a stream starts or ends. */

@@ -26,7 +26,7 @@ export class SpendingCapReachedError extends DomainError {
   readonly resetsAt: Date;
   /** @param cap the cap that is in the way, what may still be spent under it, and when that begins anew; of a single gift, now */
   constructor({ period, remaining, resetsAt }: { period: CapPeriod; remaining: bigint; resetsAt: Date }) {
-    super(`This would pass your cap on ${CAP_NAMES[period]}: ${remaining} coins are left.`);
+    super(`This would pass your cap on ${CAP_NAMES[period]}. Coins left under it: ${remaining}.`);
     this.period = period;
     this.remaining = remaining;
     this.resetsAt = resetsAt;

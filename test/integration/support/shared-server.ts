@@ -48,10 +48,11 @@ export const QUIET = {
     fulfilment: { partnerSweepIntervalMs: HOUR_MS },
     orders: { holdSweepIntervalMs: HOUR_MS, refundSweepIntervalMs: HOUR_MS, releaseIntervalMs: HOUR_MS },
     community: {
+      reactions: { clockIntervalMs: HOUR_MS },
       goals: { sweepIntervalMs: HOUR_MS },
       boxes: { sweepIntervalMs: HOUR_MS },
+      reports: { sweepIntervalMs: HOUR_MS },
       leaderboards: { foldIntervalMs: HOUR_MS, watchIntervalMs: HOUR_MS },
-      reactions: { clockIntervalMs: HOUR_MS },
       payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS },
     },
     trends: {
