@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { Battles, type BattlesOptions } from '../domains/battles/battles.service.ts';
 import { Boxes, type BoxesOptions } from '../domains/boxes/boxes.service.ts';
 import { Goals, type GoalsOptions } from '../domains/goals/goals.service.ts';
+import { Leaderboards, type LeaderboardsOptions } from '../domains/leaderboards/leaderboards.service.ts';
 import { Moderation, type ModerationOptions } from '../domains/moderation/moderation.service.ts';
 import type { PayoutsOptions } from '../domains/payouts/payouts.limits.ts';
 import { Payouts } from '../domains/payouts/payouts.service.ts';
@@ -38,6 +39,7 @@ export type CommunityOverrides = {
   payouts?: PayoutsOptions;
   payoutProvider?: PayoutProvider;
   moderation?: ModerationOptions;
+  leaderboards?: LeaderboardsOptions;
   reports?: ReportsOptions;
 };
 
@@ -49,6 +51,7 @@ export type CommunityServices = {
   goals: Goals;
   payouts: Payouts;
   moderation: Moderation;
+  leaderboards: Leaderboards;
   reports: Reports;
 };
 
@@ -64,6 +67,7 @@ export function createCommunity(
   const payoutProvider = overrides.payoutProvider ?? deps.payoutProvider;
   const payouts = new Payouts({ ...deps, payoutProvider }, overrides.payouts);
   const moderation = new Moderation({ ...deps, changes: deps.live.changes }, overrides.moderation);
+  const leaderboards = new Leaderboards(deps, overrides.leaderboards);
   const reports = new Reports(deps, overrides.reports);
   // In the lock order: battles, boxes, accounts, logs.
   deps.endings.push(
@@ -74,8 +78,8 @@ export function createCommunity(
     payouts.ending,
     moderation.slowModes.ending,
   );
-  deps.watchHooks.push(moderation.bans.watchHook);
-  const services: CommunityServices = { battles, boxes, reactions, goals, payouts, moderation, reports };
+  deps.watchHooks.push(moderation.bans.watchHook, leaderboards.watchHook);
+  const services: CommunityServices = { battles, boxes, reactions, goals, payouts, moderation, leaderboards, reports };
   const running: { start: () => void; close: () => Promise<void> }[] = Object.values(services);
   return {
     services,

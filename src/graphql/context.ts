@@ -9,6 +9,7 @@ import type { Creators } from '../domains/creators/creators.service.ts';
 import type { Fulfilment } from '../domains/fulfilment/fulfilment.service.ts';
 import type { Gifts } from '../domains/gifts/gifts.service.ts';
 import type { Goals } from '../domains/goals/goals.service.ts';
+import type { Leaderboards } from '../domains/leaderboards/leaderboards.service.ts';
 import type { Moderation } from '../domains/moderation/moderation.service.ts';
 import type { Offers } from '../domains/offers/offers.service.ts';
 import type { Orders } from '../domains/orders/orders.service.ts';
@@ -40,8 +41,9 @@ export type Services = {
   fulfilment: Fulfilment;
   offers: Offers;
   orders: Orders;
-  reactions: Reactions;
   boxes: Boxes;
+  leaderboards: Leaderboards;
+  reactions: Reactions;
   reports: Reports;
 };
 

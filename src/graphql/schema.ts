@@ -18,6 +18,7 @@ import '../domains/fulfilment/partners.mutations.schema.ts';
 import '../domains/fulfilment/shipments.mutations.schema.ts';
 import '../domains/fulfilment/vouchers.mutations.schema.ts';
 import '../domains/gifts/gifts.schema.ts';
+import '../domains/leaderboards/leaderboards.schema.ts';
 import '../domains/goals/goals.mutations.schema.ts';
 import '../domains/goals/goals.schema.ts';
 import '../domains/goals/levels.schema.ts';

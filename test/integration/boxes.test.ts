@@ -15,7 +15,7 @@ import {
 } from '../support/operations.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { countSql } from '../support/sql-count.ts';
-import { type Box, claimBox, fundBox, reachEnd, reachOpening } from './support/boxes.ts';
+import { type Box, claimBox, fundBox, owe, reachEnd, reachOpening } from './support/boxes.ts';
 import { rowOf, wrongIds } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
 import { atOnce, successes, tally } from './support/outcomes.ts';
@@ -291,6 +291,16 @@ test('before it opens it says when it does', async ({ db, server, funded, live }
   expect(outcome).toMatchObject({ code: 'BOX_STATE', boxState: 'FUNDED', opensAt: box.opensAt });
 });
 
+open('a share pays a debt first', async ({ db, server, box }) => {
+  const viewer = await signIn(server);
+  const id = rowOf(viewer.id);
+  await owe(db.pool, id, 20);
+  const { coins, wallet } = succeed(await claimBox(viewer, box.id));
+  expect({ coins, wallet }).toEqual({ coins: 33, wallet: { coins: 13 } });
+  expect(await coinsOf(viewer)).toBe(13);
+  await expectBooksBalanced(db.pool);
+});
+
 open('after its time it is closed, whether or not the sweep was there', async ({ db, server, box }) => {
   const [early, late] = [await signIn(server), await signIn(server)];
   succeed(await claimBox(early, box.id));
@@ -339,7 +349,7 @@ open('costs a fixed number of statements, however many claim', async ({ server, 
   const claim = (viewer: Actor) =>
     server.app.services.boxes.claim({ id: BigInt(rowOf(viewer.id)) } as never, BigInt(rowOf(box.id)));
   const { count } = await countSql(server.app, () => Promise.allSettled(viewers.map(claim)));
-  expect(count).toBe(3);
+  expect(count).toBe(5);
 });
 
 describe('the end of a stream', () => {

@@ -162,6 +162,7 @@ const SUCCESS_FIELDS = {
   startOffer: `offer { ${OFFER_FIELDS} stream { id } } replayed`,
   endOffer: 'offer { id endReason } replayed',
   sendGift: `giftSent { __typename seq type occurredAt ${GIFT_SENT} } wallet { coins } replayed`,
+  setNamedOnBoards: 'viewer { id namedOnBoards } replayed',
   createReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,
   updateReactionRule: `rule { ${REACTION_RULE_FIELDS} }`,
   deleteReactionRule: `rule { ${REACTION_RULE_FIELDS} } replayed`,

@@ -1,10 +1,8 @@
 /** The books of a whole database, checked row by row. */
 import type { ClientBase } from 'pg';
 import { expect } from 'vitest';
-
 import { BOX_RULES } from './box-ledger.ts';
 import { REVERSAL_RULES } from './reversal-ledger.ts';
-
 import { SHOP_RULES } from './shop-ledger.ts';
 
 /** A pool, or one connection to look from inside its SQL transaction. */

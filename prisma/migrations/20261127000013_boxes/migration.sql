@@ -81,8 +81,7 @@ CREATE TRIGGER "box_claim_references" AFTER INSERT ON "box_claim"
 -- CLOSED. Claims count in array order; the same viewer twice is one claim and its repeat.
 --
 -- Result: {"outcomes", "coins": the share, "until": of the ban, "opensAt", each one per position,
---          "boxes": [[boxId, streamId, shareCoins, shares left, opened by this?], …], "winners": [[boxId, viewerId, handle, displayName], …],
---          "wallets": [[viewerId, coins, version], …]}
+--          "boxes": [[boxId, streamId, shareCoins, shares left, opened by this?], …], "winners": [[boxId, viewerId, handle, displayName], …]}
 CREATE FUNCTION boxes_claim(p_box bigint[], p_viewer bigint[], p_account bigint) RETURNS json LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -164,11 +163,6 @@ BEGIN
     'winners', (
       SELECT json_agg(json_build_array(w.box_id, v.id, v.handle, v.display_name) ORDER BY w.pos)
         FROM unnest(w_box, w_viewer) WITH ORDINALITY w(box_id, viewer_id, pos)
-          JOIN LATERAL (SELECT * FROM viewer WHERE id = w.viewer_id LIMIT 1) v ON true),
-    'wallets', (
-      SELECT json_agg(json_build_array(w.owner_id, w.balance, w.version))
-        FROM (SELECT DISTINCT i.viewer_id FROM unnest(p_viewer, o_kind) i(viewer_id, outcome) WHERE i.outcome IN ('CLAIMED', 'REPLAYED')) i
-          JOIN LATERAL (SELECT wallet_id FROM viewer WHERE id = i.viewer_id LIMIT 1) v ON true
-          JOIN LATERAL (SELECT * FROM ledger_account WHERE id = v.wallet_id LIMIT 1) w ON true)
+          JOIN LATERAL (SELECT * FROM viewer WHERE id = w.viewer_id LIMIT 1) v ON true)
   );
 END $$;

@@ -28,7 +28,7 @@ export const ViewerType = builder.prismaNode('Viewer', {
 
 /** What everybody sees of a person. */
 export const PublicProfileType = builder
-  .objectRef<{ id: number | bigint; handle: string; displayName: string }>('PublicProfile')
+  .objectRef<{ id: number | bigint | string; handle: string; displayName: string }>('PublicProfile')
   .implement({
     description: 'What everybody sees of a person.',
     fields: (t) => ({

@@ -45,9 +45,7 @@ export class BoxSweep {
           await lockFunders(sql, wallets, boxes);
           const { drafts, viewerIds } = await moveOn(sql, wallets, boxes);
           const events = await appendOnAir(sql, drafts);
-          const changed = [];
-          for (const viewerId of viewerIds) changed.push(await wallets.read(sql, viewerId));
-          return { events, changed };
+          return { events, changed: await wallets.readAll(sql, viewerIds) };
         });
         live.announce(events);
         wallets.announce(changed);

@@ -29,7 +29,7 @@ import {
   isLive,
   lockBoxesOf,
 } from './boxes.repo.ts';
-import { type Claim, type ClaimOutcome, claimShares } from './claims.repo.ts';
+import { type Claim, claimShares, type JudgedClaim } from './claims.repo.ts';
 import { lockFunders, moveOn } from './closing.ts';
 import { countSpending, requireFunder } from './funder.repo.ts';
 
@@ -43,6 +43,11 @@ const OPERATION = 'fundTreasureBox';
 
 /** Intervals and windows that tests override. */
 export type BoxesOptions = { sweepIntervalMs?: number; claimWindowMs?: number };
+
+/** What became of one claim, with the wallet behind it. */
+type ClaimOutcome =
+  | Exclude<JudgedClaim, { coins: bigint }>
+  | (Extract<JudgedClaim, { coins: bigint }> & { wallet: WalletState });
 
 /** A box that somebody wants to fund, and their name for the call. */
 export type BoxOrder = {
@@ -206,8 +211,7 @@ export class Boxes {
       const boxes = await lockBoxesOf(sql, streamId);
       if (boxes.length === 0) return { drafts: [] };
       const { drafts, viewerIds } = await moveOn(sql, wallets, boxes, 'STREAM_ENDED');
-      const changed: WalletState[] = [];
-      for (const viewerId of viewerIds) changed.push(await wallets.read(sql, viewerId));
+      const changed = await wallets.readAll(sql, viewerIds);
       return { drafts, committed: () => wallets.announce(changed) };
     },
   };
@@ -228,7 +232,11 @@ export class Boxes {
     const committed = await db.inTransaction(async (sql) => {
       const [boxesAccountId] = await wallets.accounts(sql, [accountNames.boxes()]);
       assert(boxesAccountId, 'the boxes have an account');
-      const { boxes, ...claimed } = await claimShares(sql, batch, boxesAccountId);
+      const { boxes, outcomes, viewerIds } = await claimShares(sql, batch, boxesAccountId);
+      const winners = boxes.flatMap((box) => box.viewers.map(({ id }) => BigInt(id)));
+      if (winners.length > 0) await wallets.payDebts(sql, winners);
+      const states = viewerIds.length > 0 ? await wallets.readAll(sql, viewerIds) : [];
+      const changed = new Map(states.map((wallet) => [wallet.viewerId, wallet]));
       const events = await appendEvents(
         sql,
         boxes.flatMap((box) => [
@@ -236,11 +244,13 @@ export class Boxes {
           boxEvents.claimed(box.streamId, box.id, box),
         ]),
       );
-      return { ...claimed, events };
+      return { outcomes, events, changed };
     });
     live.announce(committed.events);
-    if (committed.events.length > 0) wallets.announce(committed.wallets);
-    return committed.outcomes;
+    if (committed.events.length > 0) wallets.announce([...committed.changed.values()]);
+    return committed.outcomes.map((outcome, index) =>
+      'coins' in outcome ? { ...outcome, wallet: committed.changed.get(batch[index]!.viewerId)! } : outcome,
+    );
   }
 }
 

@@ -1,13 +1,12 @@
 import type { Queryable } from '../../db/database.ts';
 import type { Profile } from '../accounts/accounts.api.ts';
-import type { WalletState } from '../wallet/wallet.api.ts';
 
 /** A share that somebody wants. */
 export type Claim = { boxId: bigint; viewerId: bigint };
 
 /** What became of one claim. Only CLAIMED has written something. */
-export type ClaimOutcome =
-  | { kind: 'CLAIMED' | 'REPLAYED'; coins: bigint; wallet: WalletState }
+export type JudgedClaim =
+  | { kind: 'CLAIMED' | 'REPLAYED'; coins: bigint }
   | { kind: 'EARLY' | 'CLOSED'; opensAt: Date }
   | { kind: 'BANNED'; until: Date | null }
   | { kind: 'UNKNOWN' | 'OWN' | 'EMPTY' };
@@ -25,21 +24,23 @@ export type ClaimedBox = {
 
 /** What boxes_claim returns, see the migration that made it. */
 type Result = {
-  outcomes: ClaimOutcome['kind'][];
+  outcomes: JudgedClaim['kind'][];
   coins: (number | null)[];
   until: (string | null)[];
   opensAt: (string | null)[];
   boxes: [boxId: number, streamId: number, shareCoins: number, remaining: number, opened: boolean][] | null;
   winners: [boxId: number, viewerId: number, handle: string, displayName: string][] | null;
-  wallets: [viewerId: number, coins: number, version: number][] | null;
 };
 
-/** Claims shares, in the caller's transaction, which has locked nothing that stands behind the boxes in the lock order. */
+/**
+ * Claims shares, in the caller's transaction, which has locked nothing that stands behind the boxes in the lock order.
+ * @returns an outcome for each, the boxes of which somebody had a share now, and the viewers who have one, now or before
+ */
 export async function claimShares(
   sql: Queryable,
   claims: readonly Claim[],
   boxesAccountId: bigint,
-): Promise<{ outcomes: ClaimOutcome[]; boxes: ClaimedBox[]; wallets: WalletState[] }> {
+): Promise<{ outcomes: JudgedClaim[]; boxes: ClaimedBox[]; viewerIds: bigint[] }> {
   const { rows: found } = await sql.query<[string]>({
     name: 'boxes.claim',
     text: '/* boxes.claim */ SELECT boxes_claim($1, $2, $3)::text',
@@ -47,17 +48,11 @@ export async function claimShares(
     rowMode: 'array',
   });
   const result = JSON.parse(found[0]![0]) as Result;
-  const wallets = (result.wallets ?? []).map(([id, coins, version]) => ({
-    viewerId: BigInt(id),
-    coins: BigInt(coins),
-    version: BigInt(version),
-  }));
-  const walletOf = new Map(wallets.map((wallet) => [wallet.viewerId, wallet]));
-  const outcomes = result.outcomes.map((kind, index): ClaimOutcome => {
+  const outcomes = result.outcomes.map((kind, index): JudgedClaim => {
     switch (kind) {
       case 'CLAIMED':
       case 'REPLAYED':
-        return { kind, coins: BigInt(result.coins[index]!), wallet: walletOf.get(claims[index]!.viewerId)! };
+        return { kind, coins: BigInt(result.coins[index]!) };
       case 'EARLY':
       case 'CLOSED':
         return { kind, opensAt: new Date(result.opensAt[index]!) };
@@ -77,5 +72,6 @@ export async function claimShares(
       .filter(([boxId]) => boxId === id)
       .map(([, viewerId, handle, displayName]) => ({ id: viewerId, handle, displayName })),
   }));
-  return { outcomes, boxes, wallets };
+  const has = claims.filter((_claim, index) => 'coins' in outcomes[index]!);
+  return { outcomes, boxes, viewerIds: [...new Set(has.map(({ viewerId }) => viewerId))] };
 }

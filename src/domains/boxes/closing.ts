@@ -46,7 +46,11 @@ export async function moveOn(
     );
   }
   const returning = closing.filter((box) => restOf(box) > 0n);
-  if (returning.length > 0) await giveBack(sql, wallets, returning);
+  const viewerIds = [...new Set(returning.map(({ viewerId }) => viewerId))];
+  if (returning.length > 0) {
+    await giveBack(sql, wallets, returning);
+    await wallets.payDebts(sql, viewerIds);
+  }
   return {
     drafts: [
       ...opening.map(({ streamId, id }) => boxEvents.opened(streamId, id)),
@@ -58,7 +62,7 @@ export async function moveOn(
         }),
       ),
     ],
-    viewerIds: [...new Set(returning.map(({ viewerId }) => viewerId))],
+    viewerIds,
   };
 }
 

@@ -132,7 +132,15 @@ export async function findGifts(sql: Queryable, ids: readonly bigint[]): Promise
 }
 
 /** A place on a stream's leaderboard. */
-export type TopGifterRow = { viewerId: bigint; handle: string; displayName: string; coins: bigint; rank: number };
+export type TopGifterRow = {
+  viewerId: bigint;
+  handle: string;
+  displayName: string;
+  /** Whether they want to be named. */
+  isNamed: boolean;
+  coins: bigint;
+  rank: number;
+};
 
 /** Who gave most in streams, in one statement, in the order of the requests; equal sums by who joined first. */
 export async function listTopGifters(
@@ -141,7 +149,7 @@ export async function listTopGifters(
 ): Promise<TopGifterRow[][]> {
   const found = await rows<TopGifterRow & { request: number }>(
     sql,
-    `/* gifts.top */ SELECT r.request::int, t.viewer_id AS "viewerId", v.handle, v.display_name AS "displayName", t.coins, t.rank
+    `/* gifts.top */ SELECT r.request::int, t.viewer_id AS "viewerId", v.handle, v.display_name AS "displayName", v.named_on_boards AS "isNamed", t.coins, t.rank
        FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY r(stream_id, places, request)
        CROSS JOIN LATERAL (
          SELECT viewer_id, coins, (row_number() OVER (ORDER BY coins DESC, viewer_id))::int AS rank FROM stream_gifter

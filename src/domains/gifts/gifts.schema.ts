@@ -17,7 +17,7 @@ import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/walle
 import { WalletType } from '../wallet/wallet.schema.ts';
 import { AgeRestrictedError, RegionRestrictedError } from './gifts.errors.ts';
 import type { GiftReversedPayload, GiftSentEvent, StreakEndedPayload } from './gifts.events.ts';
-import { findGifts } from './gifts.repo.ts';
+import { findGifts, type TopGifterRow } from './gifts.repo.ts';
 import { QUANTITY_MAX, type SentGift, STREAK_WINDOW_MS } from './gifts.service.ts';
 
 /** Gifters in a leaderboard, if the client does not say, and at the most. */
@@ -154,20 +154,26 @@ builder.objectRef<LiveEvent<'GIFT_REVERSED', GiftReversedPayload>>('GiftReversed
   }),
 });
 
-const TopGifterType = builder
-  .objectRef<{ viewerId: bigint; handle: string; displayName: string; coins: bigint; rank: number }>('TopGifter')
-  .implement({
-    description: 'A place on the leaderboard of a stream.',
-    fields: (t) => ({
-      profile: t.field({
-        type: PublicProfileType,
-        description: 'Who.',
-        resolve: ({ viewerId, handle, displayName }) => ({ id: viewerId, handle, displayName }),
-      }),
-      coins: t.expose('coins', { type: 'SafeInt', description: 'Coins given in this stream.' }),
-      rank: t.exposeInt('rank', { description: '1 is the most.' }),
+const TopGifterType = builder.objectRef<TopGifterRow>('TopGifter').implement({
+  description: 'A place on the leaderboard of a stream.',
+  fields: (t) => ({
+    profile: t.field({
+      type: PublicProfileType,
+      description:
+        'Who. Somebody who does not want to be named is "anonymous", with an id that tells nothing, unless it is you.',
+      resolve: ({ viewerId, handle, displayName, isNamed, rank }, _args, { actor }) =>
+        isNamed || actor?.id === viewerId
+          ? { id: viewerId, handle, displayName }
+          : { id: `anonymous-${rank}`, handle: 'anonymous', displayName: 'Anonymous' },
     }),
-  });
+    isYou: t.boolean({
+      description: 'Whether it is your place.',
+      resolve: ({ viewerId }, _args, { actor }) => actor?.id === viewerId,
+    }),
+    coins: t.expose('coins', { type: 'SafeInt', description: 'Coins given in this stream.' }),
+    rank: t.exposeInt('rank', { description: '1 is the most.' }),
+  }),
+});
 
 // Not marked public: it changes with every gift, and nobody announces that to who keeps answers.
 builder.objectField(LiveStreamType, 'topGifters', (t) =>

@@ -42,7 +42,7 @@ export function claimBox(
 export async function reachOpening(pool: Pool, boxId: string): Promise<void> {
   await pool.query(
     `UPDATE treasure_box SET opens_at = clock_timestamp(), closes_at = clock_timestamp() + interval '1 minute', due_at = clock_timestamp()
-      WHERE id = $1`,
+      WHERE id = $1 AND state <> 'CLOSED'`,
     [rowOf(boxId)],
   );
 }
@@ -50,7 +50,24 @@ export async function reachOpening(pool: Pool, boxId: string): Promise<void> {
 /** Lets the time come at which a box can be claimed no longer. */
 export async function reachEnd(pool: Pool, boxId: string): Promise<void> {
   await pool.query(
-    `UPDATE treasure_box SET opens_at = least(opens_at, clock_timestamp()), closes_at = clock_timestamp(), due_at = clock_timestamp() WHERE id = $1`,
+    `UPDATE treasure_box SET opens_at = least(opens_at, clock_timestamp()), closes_at = clock_timestamp(), due_at = clock_timestamp()
+      WHERE id = $1 AND state <> 'CLOSED'`,
     [rowOf(boxId)],
+  );
+}
+
+/** Has a viewer owe coins. */
+export async function owe(pool: Pool, viewerRow: string, coins: number): Promise<void> {
+  await pool.query(
+    `WITH debt AS (
+       INSERT INTO ledger_account (owner_type, owner_id, unit, kind) VALUES ('VIEWER', $1, 'COIN', 'DEBT') RETURNING id
+     ) SELECT id FROM debt`,
+    [viewerRow],
+  );
+  await pool.query(
+    `SELECT wallet_post(ARRAY[d.id], ARRAY[i.id], ARRAY['COIN'], ARRAY[$2::bigint], ARRAY['COINS_CHARGED_BACK'], ARRAY[0::bigint], now())
+       FROM ledger_account d, ledger_account i
+      WHERE d.owner_type = 'VIEWER' AND d.owner_id = $1 AND d.kind = 'DEBT' AND i.owner_type = 'PLATFORM' AND i.unit = 'COIN' AND i.kind = 'ISSUANCE'`,
+    [viewerRow, coins],
   );
 }
