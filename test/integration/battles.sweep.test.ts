@@ -10,6 +10,9 @@ import { rowOf } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
 import { atOnce, tally } from './support/outcomes.ts';
 
+/** Several servers, one of them a process: on a busy machine that takes long. */
+const TEST_LIMIT_MS = 120_000;
+
 const test = base
   .extend('guest', ({ server }) => ({ api: server.http() }))
   .extend('pair', async ({ server }): Promise<[Side, Side]> => [await goLive(server), await goLive(server)]);
@@ -41,7 +44,12 @@ test('scores are told of as they change, and not otherwise', async ({ db, server
   ]);
 });
 
-test('gifts that rain while borders come count as both logs say', async ({ db, server, guest, pair }) => {
+test('gifts that rain while borders come count as both logs say', { timeout: TEST_LIMIT_MS }, async ({
+  db,
+  server,
+  guest,
+  pair,
+}) => {
   const second = await startServer({ databaseUrl: db.url, ...battles() });
   try {
     const [one, other] = pair;
@@ -78,7 +86,11 @@ test('gifts that rain while borders come count as both logs say', async ({ db, s
   }
 });
 
-test('three servers that sweep side by side move each battle on once', async ({ db, server, guest }) => {
+test('three servers that sweep side by side move each battle on once', { timeout: TEST_LIMIT_MS }, async ({
+  db,
+  server,
+  guest,
+}) => {
   const others = await atOnce(2, () => startServer({ databaseUrl: db.url, ...battles({ sweepIntervalMs: 5 }) }));
   try {
     const fan = await rich(server);
@@ -111,11 +123,9 @@ test('three servers that sweep side by side move each battle on once', async ({ 
   }
 });
 
-test('streams end while their battles do: each ends once, and never after its stream', async ({
-  db,
-  server,
-  guest,
-}) => {
+test('streams end while their battles do: each ends once, and never after its stream', {
+  timeout: TEST_LIMIT_MS,
+}, async ({ db, server, guest }) => {
   const pairs = await atOnce(10, async () => [await goLive(server), await goLive(server)] as const);
   const fought = await Promise.all(pairs.map(([one, other]) => fight(one, other)));
   await Promise.all([
@@ -134,7 +144,12 @@ test('streams end while their battles do: each ends once, and never after its st
 describe('when servers are lost', () => {
   test.override('serverOptions', battles({ sweepIntervalMs: 3_600_000 }));
 
-  test('a battle goes on with the next one, whatever it has missed', async ({ db, server, guest, pair }) => {
+  test('a battle goes on with the next one, whatever it has missed', { timeout: TEST_LIMIT_MS }, async ({
+    db,
+    server,
+    guest,
+    pair,
+  }) => {
     const [one, other] = pair;
     const lost = await startServerProcess({ databaseUrl: db.url });
     const fan = await signIn(lost, (await rich(server)).handle);

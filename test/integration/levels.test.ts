@@ -228,30 +228,34 @@ test('a run whose time was set back by the clock goes on, and is not told of twi
 describe('servers side by side', () => {
   own.override('serverOptions', options({ sweepIntervalMs: 5 }));
 
-  own('two sweeps end each run once, also what a server that stopped has left', async ({ db, server, funded }) => {
-    const other = await startServer({ databaseUrl: db.url, ...options({ sweepIntervalMs: 5 }) });
-    const streams = await startMany(server, 12);
-    try {
-      for (const { creator, id } of streams) await counting(creator, id);
-      await Promise.all(streams.map(({ id }) => sendGift(funded, id, { quantity: 25 })));
-      await other.close();
-      await db.pool.query("UPDATE crowd_level SET until = now() - interval '1 second'");
-      const third = await startServer({ databaseUrl: db.url, ...options({ sweepIntervalMs: 5 }) });
-      for (const { creator, id } of streams) {
-        const events = await eventsWith(creator, id, 'LEVEL_ENDED');
-        const ended = events.filter(({ type }) => type === 'LEVEL_ENDED');
-        expect(ended).toMatchObject([{ level: 1, coins: 25, contributors: 1 }]);
+  own(
+    'two sweeps end each run once, also what a server that stopped has left',
+    { timeout: 120_000 },
+    async ({ db, server, funded }) => {
+      const other = await startServer({ databaseUrl: db.url, ...options({ sweepIntervalMs: 5 }) });
+      const streams = await startMany(server, 12);
+      try {
+        for (const { creator, id } of streams) await counting(creator, id);
+        await Promise.all(streams.map(({ id }) => sendGift(funded, id, { quantity: 25 })));
+        await other.close();
+        await db.pool.query("UPDATE crowd_level SET until = now() - interval '1 second'");
+        const third = await startServer({ databaseUrl: db.url, ...options({ sweepIntervalMs: 5 }) });
+        for (const { creator, id } of streams) {
+          const events = await eventsWith(creator, id, 'LEVEL_ENDED');
+          const ended = events.filter(({ type }) => type === 'LEVEL_ENDED');
+          expect(ended).toMatchObject([{ level: 1, coins: 25, contributors: 1 }]);
+        }
+        await third.close();
+        for (const { creator, id } of streams) succeed(await endStream(creator, id));
+        for (const { creator, id } of streams) {
+          const types = (await readEvents(creator, id)).map(({ type }) => type);
+          expect(types.filter((type) => type === 'LEVEL_ENDED')).toHaveLength(1);
+        }
+      } finally {
+        await other.close();
       }
-      await third.close();
-      for (const { creator, id } of streams) succeed(await endStream(creator, id));
-      for (const { creator, id } of streams) {
-        const types = (await readEvents(creator, id)).map(({ type }) => type);
-        expect(types.filter((type) => type === 'LEVEL_ENDED')).toHaveLength(1);
-      }
-    } finally {
-      await other.close();
-    }
-  });
+    },
+  );
 });
 
 async function startMany(server: Server, count: number): Promise<{ creator: Actor; id: string }[]> {
