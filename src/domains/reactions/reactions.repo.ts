@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
 import { lookUp, lookUpStatements } from '../../db/look-up.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import type { DoneReaction } from './reactions.events.ts';
@@ -47,16 +47,16 @@ const BY_ID = lookUpStatements(
           AND (a.priority > r.priority OR (a.priority = r.priority AND a.id < r.id))
      ) ahead WHERE r.id ${equals}`,
 );
-const QUEUES = statement(
-  'reactions.queues',
-  `SELECT q.request::int, ${COLUMNS}, r.position, greatest(${BUSY_MS} + r.ms_ahead, 0)::int AS "etaMs"
+// What follows is not prepared. It is not sent for every viewer or event, and a plan that was made while the queues were empty would
+// read all of them for each stream when they are full (measured: 7 seconds a look of the clock, instead of 30 ms).
+
+const QUEUES = `/* reactions.queues */ SELECT q.request::int, ${COLUMNS}, r.position, greatest(${BUSY_MS} + r.ms_ahead, 0)::int AS "etaMs"
      FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY q(stream_id, places, request)
      CROSS JOIN LATERAL (
        SELECT r.*, (row_number() OVER w)::int AS position, sum(r.duration_ms) OVER w - r.duration_ms AS ms_ahead
          FROM reaction r WHERE r.stream_id = q.stream_id AND r.state = 'QUEUED'
        WINDOW w AS (ORDER BY ${QUEUE_ORDER} ROWS UNBOUNDED PRECEDING) ORDER BY ${QUEUE_ORDER} LIMIT q.places
-     ) r ${JOINED} ORDER BY q.request, r.position`,
-);
+     ) r ${JOINED} ORDER BY q.request, r.position`;
 
 /** Reactions by id, waiting or not, in one statement, in any order. */
 export function findReactions(sql: Queryable, ids: readonly bigint[]): Promise<ReactionRow[]> {
@@ -85,11 +85,8 @@ export type OwnedReaction = {
   viewerId: bigint;
 };
 
-const FIND_OWNED = statement(
-  'reactions.owned',
-  `SELECT r.id, r.stream_id AS "streamId", r.gift_sent_id AS "giftSentId", r.state, c.viewer_id AS "viewerId"
-     FROM reaction r JOIN stream s ON s.id = r.stream_id JOIN creator c ON c.id = s.creator_id WHERE r.id = $1`,
-);
+const FIND_OWNED = `/* reactions.owned */ SELECT r.id, r.stream_id AS "streamId", r.gift_sent_id AS "giftSentId", r.state, c.viewer_id AS "viewerId"
+     FROM reaction r JOIN stream s ON s.id = r.stream_id JOIN creator c ON c.id = s.creator_id WHERE r.id = $1`;
 
 /** A reaction, and the viewer whose stream it is in. */
 export async function findOwned(sql: Queryable, reactionId: bigint): Promise<OwnedReaction | undefined> {
@@ -111,12 +108,9 @@ export async function findStreamOwner(
   return stream;
 }
 
-const HEADS = statement(
-  'reactions.heads',
-  `SELECT h.id FROM unnest($1::bigint[]) q(stream_id) CROSS JOIN LATERAL (
+const HEADS = `/* reactions.heads */ SELECT h.id FROM unnest($1::bigint[]) q(stream_id) CROSS JOIN LATERAL (
        SELECT r.id FROM reaction r WHERE r.stream_id = q.stream_id AND r.state = 'QUEUED' ORDER BY ${QUEUE_ORDER} LIMIT 1
-     ) h`,
-);
+     ) h`;
 
 /** What is next in each of these streams, whose logs the caller has locked; nothing of one in which nothing waits. */
 export async function readHeads(sql: SqlTransaction, streamIds: readonly bigint[]): Promise<bigint[]> {
@@ -126,11 +120,8 @@ export async function readHeads(sql: SqlTransaction, streamIds: readonly bigint[
 /** A reaction that waits, its gift, and who sent it. */
 export type WaitingReaction = { id: bigint; giftSentId: bigint; viewerId: bigint };
 
-const WAITING = statement(
-  'reactions.waiting',
-  `SELECT r.id, r.gift_sent_id AS "giftSentId", r.viewer_id AS "viewerId" FROM reaction r
-    WHERE r.stream_id = $1 AND r.state = 'QUEUED' ORDER BY ${QUEUE_ORDER}`,
-);
+const WAITING = `/* reactions.waiting */ SELECT r.id, r.gift_sent_id AS "giftSentId", r.viewer_id AS "viewerId" FROM reaction r
+    WHERE r.stream_id = $1 AND r.state = 'QUEUED' ORDER BY ${QUEUE_ORDER}`;
 
 /** What waits in a stream, in the order of the queue. */
 export function readWaiting(sql: SqlTransaction, streamId: bigint): Promise<WaitingReaction[]> {
@@ -160,9 +151,7 @@ export async function findWaitingOf(sql: SqlTransaction, giftSentIds: readonly b
   return found.map(({ id }) => id);
 }
 
-const FINISH = statement(
-  'reactions.finish',
-  `WITH done AS (
+const FINISH = `/* reactions.finish */ WITH done AS (
        UPDATE reaction SET state = $2, done_at = clock_timestamp() WHERE id = ANY($1) AND state = 'QUEUED' RETURNING *
      ), counted AS (
        UPDATE stream s SET reactions_queued = s.reactions_queued - d.count, reactions_ms = s.reactions_ms - d.ms
@@ -176,8 +165,7 @@ const FINISH = statement(
      )
      SELECT r.id, r.stream_id AS "streamId", r.phrase, r.animation, r.sound, r.duration_ms AS "durationMs", g.id AS "giftSentId",
             g.seq AS "giftSeq", g.coins AS "giftCoins", v.id AS "senderId", v.handle, v.display_name AS "displayName"
-       FROM done r JOIN gift_sent g ON g.id = r.gift_sent_id JOIN viewer v ON v.id = r.viewer_id ORDER BY r.stream_id, ${QUEUE_ORDER}`,
-);
+       FROM done r JOIN gift_sent g ON g.id = r.gift_sent_id JOIN viewer v ON v.id = r.viewer_id ORDER BY r.stream_id, ${QUEUE_ORDER}`;
 
 /**
  * Takes reactions out of their queues: those of these that wait, whose streams' logs the caller has locked. One that is performed,
@@ -195,16 +183,10 @@ export function finishReactions(
 // ---- the clock ---------------------------------------------------------------------------------------------------------
 
 const DUE = `s.status = 'LIVE' AND s.reactions_queued > 0 AND c.auto_perform AND NOT ${IS_BUSY}`;
-const FIND_DUE = statement(
-  'reactions.findDue',
-  `SELECT s.id FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE ${DUE}
-    ORDER BY c.busy_until NULLS FIRST, s.id LIMIT $1`,
-);
-const LOCK_DUE = statement(
-  'reactions.lockDue',
-  `SELECT s.id FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE s.id = ANY($1) AND ${DUE}
-    ORDER BY c.creator_id FOR NO KEY UPDATE OF c`,
-);
+const FIND_DUE = `/* reactions.findDue */ SELECT s.id FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE ${DUE}
+    ORDER BY c.busy_until NULLS FIRST, s.id LIMIT $1`;
+const LOCK_DUE = `/* reactions.lockDue */ SELECT s.id FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE s.id = ANY($1) AND ${DUE}
+    ORDER BY c.creator_id FOR NO KEY UPDATE OF c`;
 
 /** Live streams in which the clock has something to perform, longest waiting first. */
 export async function findDue(sql: Queryable, limit: number): Promise<bigint[]> {
