@@ -53,7 +53,6 @@ export class SpendingCaps {
     const { db } = this.deps;
     const walletId = await this.deps.walletOf(db.pool, viewerId);
     // Whoever spends much has a long chain: it is walked before the lock, and under the lock only what has come since.
-    // Whoever spends much has a long chain: it is walked before the lock, and under the lock only what has come since.
     const isFirst = (await readLimits(db.pool, [viewerId])).length === 0;
     const before = isFirst ? await readSpent(db.pool, walletId, null) : undefined;
     const changed = await db.inTransaction(async (sql) => {
