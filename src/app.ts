@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
@@ -238,15 +239,7 @@ async function createDomains(
         createPartnerWebhook({ db, news: updates, toShipmentId: (id) => rowId('Shipment', id) }),
       ],
     ]),
-    pages: new Map([
-      [
-        REPORT_PAGES,
-        createReportPages({
-          reports: community.services.reports,
-          authenticate: async ({ authorization }) => (await accounts.authenticate(bearerToken(authorization))).actor,
-        }),
-      ],
-    ]),
+    pages: createPages(services),
     start: () => {
       for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community]) domain.start();
     },
@@ -260,6 +253,13 @@ async function createDomains(
       await db.close();
     },
   };
+}
+
+/** What operators open in a browser. */
+function createPages({ accounts, reports }: Services): ReadonlyMap<string, Page> {
+  const authenticate = async ({ authorization }: IncomingHttpHeaders) =>
+    (await accounts.authenticate(bearerToken(authorization))).actor;
+  return new Map([[REPORT_PAGES, createReportPages({ reports, authenticate })]]);
 }
 
 /** Voucher codes follow from a secret that outlives restarts. Only a demo has a sandbox that moves what partners send. */
