@@ -78,7 +78,7 @@ const PARENTS: [statement: string, constraint: string][] = [
   ['TRUNCATE stream CASCADE', 'stream_gifter_stream_id_fkey'],
   ['DELETE FROM live_log', 'live_event_stream_id_fkey'],
   ['UPDATE live_log SET stream_id = stream_id + 1000000', 'live_event_stream_id_fkey'],
-  ['TRUNCATE live_log', 'live_event_stream_id_fkey'],
+  ['TRUNCATE live_log CASCADE', 'live_event_stream_id_fkey'],
   ['DELETE FROM gift', 'gift_sent_gift_id_fkey'],
   ['UPDATE gift SET id = id + 1000000', 'gift_sent_gift_id_fkey'],
   ['TRUNCATE gift CASCADE', 'gift_sent_gift_id_fkey'],
