@@ -26,7 +26,7 @@ const VIEWERS = 10_000;
 const WARM_UP_MS = 1_000;
 const TEMPLATE = 'gift_rules_template';
 /** How often creators play what waits, all of them together. */
-const PERFORM_INTERVAL_MS = 200;
+const PERFORM_INTERVAL_MS = 1_000;
 const EVERYTHING = new URL('everything-on.sql', import.meta.url);
 const EARLIER = new URL('../../prisma/migrations/20261122000002_gift_speed/migration.sql', import.meta.url);
 

@@ -90,14 +90,14 @@ LANGUAGE sql IMMUTABLE AS $$
                  CASE WHEN l.raise_month_at <= p_at THEN l.raise_month ELSE l.month_cap END AS month_cap) c
 $$;
 
--- Counts coins that viewers have spent, one sum per viewer, against their caps. The caller holds the wallets' locks.
+-- Counts coins that viewers have spent, one sum per viewer, ascending, against their caps. The caller holds the wallets' locks.
 CREATE FUNCTION spending_count(p_viewer bigint[], p_coins bigint[], p_at timestamptz) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   UPDATE spending_limit l SET
       day_coins = CASE WHEN l.day >= (p_at AT TIME ZONE 'UTC')::date THEN l.day_coins ELSE 0 END
-                + p_coins[array_position(p_viewer, l.viewer_id)],
+                + p_coins[width_bucket(l.viewer_id, p_viewer)],
       month_coins = CASE WHEN l.month >= date_trunc('month', p_at AT TIME ZONE 'UTC')::date THEN l.month_coins ELSE 0 END
-                + p_coins[array_position(p_viewer, l.viewer_id)],
+                + p_coins[width_bucket(l.viewer_id, p_viewer)],
       day = greatest(l.day, (p_at AT TIME ZONE 'UTC')::date),
       month = greatest(l.month, date_trunc('month', p_at AT TIME ZONE 'UTC')::date)
     WHERE l.viewer_id = ANY(p_viewer);

@@ -295,7 +295,8 @@ BEGIN
       WHERE id = ANY(t_id);
     IF l_viewer IS NOT NULL THEN
       PERFORM spending_count(array_agg(v.id), array_agg(v.coins), at)
-        FROM (SELECT p_viewer[n] AS id, sum(cost[n])::bigint AS coins FROM unnest(sent) n WHERE p_viewer[n] = ANY(l_viewer) GROUP BY 1) v;
+        FROM (SELECT p_viewer[n] AS id, sum(cost[n])::bigint AS coins FROM unnest(sent) n
+               WHERE l_viewer[width_bucket(p_viewer[n], l_viewer)] = p_viewer[n] GROUP BY 1 ORDER BY 1) v;
     END IF;
     PERFORM wallet_move(
       ARRAY(SELECT wallet[n] FROM unnest(sent) n) || ARRAY(SELECT s_issuance[stream[n]] FROM unnest(earning) n),

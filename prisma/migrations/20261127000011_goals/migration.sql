@@ -133,11 +133,19 @@ END $$;
 -- a batch by who holds the logs, for streams that have counts_gifts set or have reached their coin_mark. Returns what goals_advance does.
 CREATE FUNCTION goals_after_gifts(p_stream bigint[], p_gift bigint[], p_quantity integer[], p_at timestamptz) RETURNS text LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+  counted bigint[]; more bigint[];
 BEGIN
-  UPDATE goal g SET progress = g.progress + (
-      SELECT sum(p_quantity[n]) FROM generate_subscripts(p_stream, 1) n WHERE p_stream[n] = g.stream_id AND p_gift[n] = g.gift_id)
-    WHERE g.stream_id = ANY(p_stream) AND g.state = 'OPEN' AND g.kind = 'GIFTS'
-      AND EXISTS (SELECT FROM generate_subscripts(p_stream, 1) n WHERE p_stream[n] = g.stream_id AND p_gift[n] = g.gift_id);
+  SELECT array_agg(t.id), array_agg(t.quantity) INTO counted, more FROM (
+    SELECT g.id, i.quantity
+      FROM (
+        SELECT p_stream[n] AS stream_id, p_gift[n] AS gift_id, sum(p_quantity[n]) AS quantity FROM generate_subscripts(p_stream, 1) n GROUP BY 1, 2
+      ) i JOIN LATERAL (
+        -- LIMIT keeps the look-up by index, whatever the table looked like when this was planned.
+        SELECT id FROM goal WHERE stream_id = i.stream_id AND state = 'OPEN' AND kind = 'GIFTS' AND gift_id = i.gift_id ORDER BY id LIMIT 100
+      ) g ON true ORDER BY g.id
+  ) t;
+  UPDATE goal SET progress = progress + more[width_bucket(id, counted)] WHERE id = ANY(counted);
   RETURN goals_advance(ARRAY(SELECT DISTINCT unnest(p_stream)), p_at);
 END $$;
 
