@@ -65,8 +65,8 @@ export const action = fc.oneof(
     news: fc.constantFrom('OPEN' as const, 'OPEN' as const, 'LOST' as const, 'WON' as const),
   }),
   named(3, 'chat', { viewer, creator }),
-  named(2, 'invite', { creator }),
-  named(2, 'accept', { creator }),
+  named(3, 'invite', { creator }),
+  named(3, 'accept', { creator }),
   named(2, 'hasten', { place, msLeft: fc.constantFrom(0, 5_000, 20_000) }),
   named(1, 'restart', { creator }),
   named(2, 'mute', { creator, on: fc.boolean() }),
@@ -83,6 +83,7 @@ export const EVERYTHING: Action[][] = [
     { do: 'box', viewer: FREE, creator: 0, coins: 50, shares: 2 },
     { do: 'chat', viewer: FREE, creator: 0 },
     { do: 'gift', viewer: CAPPED, creator: 0, kind: 'Galaxy', quantity: 1 },
+    { do: 'gift', viewer: CHANGING, creator: 1, kind: 'Heart', quantity: 2 },
     { do: 'mute', creator: 1, on: true },
   ],
   [
@@ -91,17 +92,25 @@ export const EVERYTHING: Action[][] = [
     { do: 'gift', viewer: MUTED, creator: 1, kind: 'Rose', quantity: 1 },
     { do: 'payout', creator: 0, diamonds: 2_000 },
     { do: 'endGoal', creator: 1, place: 0 },
+    { do: 'performNext', creator: 1 },
+    { do: 'bank', viewer: CHANGING, place: 0, news: 'OPEN' },
   ],
   [
     { do: 'gift', viewer: FREE, creator: 0, kind: 'Galaxy', quantity: 1 },
     { do: 'gift', viewer: CAPPED, creator: 0, kind: 'Rose', quantity: 3 },
   ],
-  [{ do: 'performNext', creator: 0 }],
+  [
+    { do: 'performNext', creator: 0 },
+    { do: 'bank', viewer: CHANGING, place: 1, news: 'OPEN' }, // takes the gift back
+  ],
   [
     { do: 'skip', creator: 0, place: 0 },
     { do: 'hasten', place: 0, msLeft: 5_000 },
   ],
-  [{ do: 'bank', viewer: FREE, place: 0, news: 'OPEN' }],
+  [
+    { do: 'bank', viewer: FREE, place: 0, news: 'OPEN' },
+    { do: 'cap', viewer: CHANGING, period: 'DAY', coins: 1_000 }, // the first one, which counts what was spent before
+  ],
   [
     { do: 'hasten', place: 0, msLeft: 0 },
     { do: 'bank', viewer: FREE, place: 0, news: 'WON' },
@@ -136,8 +145,12 @@ export async function newWorld(services: Services, pool: Pool): Promise<World> {
     world.creators.push({ actor, streamId: await services.streams.start(actor, 'Earlier') });
     await addRules(world, actor);
     await services.payouts.identities.submit(actor, 'acct_ok');
-    await perform(world, { do: 'gift', viewer: FREE, creator: n, kind: 'Galaxy', quantity: GALAXIES_BEFORE });
-    await perform(world, { do: 'restart', creator: n });
+    const before: Action[] = [
+      { do: 'gift', viewer: FREE, creator: n, kind: 'Galaxy', quantity: GALAXIES_BEFORE },
+      { do: 'performNext', creator: n }, // what is not performed is paid back at the end
+      { do: 'restart', creator: n },
+    ];
+    for (const one of before) expect(await perform(world, one)).toBeUndefined();
   }
   const settled = async () => {
     const { rows } = await pool.query(

@@ -142,14 +142,19 @@ async function watchCaps(pool: Pool): Promise<void> {
       EXECUTE FUNCTION see_cap()`);
 }
 
-/** What viewers have spent, transfer by transfer: at each, the sum of its day and month so far, less what was taken back of them by then. */
+/**
+ * What viewers have spent, transfer by transfer: at each, the sum of its day and month so far, less the gifts whose reactions were skipped by
+ * then. What a bank has taken back was spent.
+ */
 const SPENT = `
   WITH moved AS (
     SELECT t.id, v.id AS viewer_id, t.amount, t.amount AS coins, t.created_at AT TIME ZONE 'UTC' AS at
       FROM transfer t JOIN viewer v ON v.wallet_id = t.debit_account_id WHERE t.kind IN ('GIFT_SPENT', 'BOX_FUNDED')
     UNION ALL
     SELECT t.id, v.id, NULL, -t.amount, g.created_at AT TIME ZONE 'UTC'
-      FROM transfer t JOIN transfer g ON g.id = t.reverses JOIN viewer v ON v.wallet_id = g.debit_account_id WHERE t.kind = 'GIFT_REFUNDED'
+      FROM transfer t JOIN transfer g ON g.id = t.reverses JOIN viewer v ON v.wallet_id = g.debit_account_id
+     WHERE t.kind = 'GIFT_REFUNDED' AND NOT EXISTS (
+       SELECT FROM gift_reversal WHERE gift_sent_id = t.cause_id AND reason = 'CHARGEBACK')
   ), spent AS (
     SELECT *, sum(coins) OVER (PARTITION BY viewer_id, at::date ORDER BY id) AS day,
               sum(coins) OVER (PARTITION BY viewer_id, date_trunc('month', at) ORDER BY id) AS month FROM moved
