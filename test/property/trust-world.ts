@@ -34,7 +34,7 @@ const named = <Name extends string, Rest extends Record<string, unknown> = Recor
 
 /** Anything that anybody may do. */
 export const action = fc.oneof(
-  named(12, 'gift', {
+  named(16, 'gift', {
     viewer,
     creator,
     kind: fc.constantFrom('Rose', 'Rose', 'Ice Cream', 'Ice Cream', 'Heart', 'Galaxy'),
