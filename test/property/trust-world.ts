@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
+import { rows } from '../../src/db/database.ts';
 import type { Actor } from '../../src/domains/accounts/accounts.api.ts';
+import { accountNames } from '../../src/domains/wallet/wallet.api.ts';
 import type { Services } from '../../src/graphql/context.ts';
 import { DomainError, type ErrorCode } from '../../src/kernel/errors.ts';
 import { freshHandle } from '../support/operations.ts';
@@ -45,6 +47,7 @@ export const action = fc.oneof(
     period: fc.constantFrom('GIFT' as const, 'DAY' as const, 'MONTH' as const),
     coins: fc.option(fc.integer({ min: 0, max: 3_000 }), { freq: 4 }),
   }),
+  named(1, 'coolOff', { viewer: fc.constantFrom<number>(CHANGING, FREE) }),
   named(2, 'perform', { creator, place }),
   named(2, 'performNext', { creator }),
   named(3, 'skip', { creator, place }),
@@ -114,7 +117,9 @@ export const EVERYTHING: Action[][] = [
   [
     { do: 'hasten', place: 0, msLeft: 0 },
     { do: 'bank', viewer: FREE, place: 0, news: 'WON' },
+    { do: 'cap', viewer: CHANGING, period: 'DAY', coins: 2_000 },
   ],
+  [{ do: 'coolOff', viewer: CHANGING }],
 ];
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>;
 
@@ -247,6 +252,18 @@ const DEEDS: { [Name in Action['do']]: (world: World, one: Of<Name>) => Promise<
   },
   cap: ({ services, viewers }, { viewer, period, coins }) =>
     services.wallets.caps.set(viewers[viewer]!.id, period, coins === null ? null : BigInt(coins)),
+  // As if what raises wait for were over; behind the wallet's lock, as caps change.
+  coolOff: ({ services: { db, wallets }, viewers }, { viewer }) =>
+    db.inTransaction(async (sql) => {
+      const { id } = viewers[viewer]!;
+      await wallets.lock(sql, await wallets.accounts(sql, [accountNames.wallet(id)]));
+      await rows(
+        sql,
+        `UPDATE spending_limit SET raise_gift_at = raise_gift_at - interval '24 hours', raise_day_at = raise_day_at - interval '24 hours',
+             raise_month_at = raise_month_at - interval '24 hours' WHERE viewer_id = $1`,
+        [id],
+      );
+    }),
   perform: async (world, { creator, place }) => {
     const reactionId = await reactionOf(world, creator, place);
     if (reactionId) await world.services.reactions.perform(world.creators[creator]!.actor, reactionId);

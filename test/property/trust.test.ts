@@ -79,6 +79,8 @@ test('any of it, all at once, wave after wave', { timeout: TEST_MS_MAX }, async 
   const { rows } = await db.pool.query<{ type: string }>('SELECT DISTINCT type FROM live_event');
   expect(rows.map(({ type }) => type)).toEqual(expect.arrayContaining(HAPPENS));
   expect([...refusals]).toEqual(expect.arrayContaining(['SPENDING_CAP_REACHED', 'MUTED']));
+  const raised = await db.pool.query('SELECT FROM seen_cap WHERE gift_due OR day_due OR month_due');
+  expect(raised.rowCount).toBeGreaterThan(0);
 });
 
 const HAPPENS = [
@@ -129,17 +131,21 @@ async function unfinished(pool: Pool): Promise<typeof NOTHING> {
  */
 async function watchCaps(pool: Pool): Promise<void> {
   await pool.query(`
-    CREATE TABLE seen_cap (id BIGSERIAL PRIMARY KEY, viewer_id BIGINT, behind BIGINT, gift_cap BIGINT, day_cap BIGINT, month_cap BIGINT);
+    CREATE TABLE seen_cap (id BIGSERIAL PRIMARY KEY, viewer_id BIGINT, behind BIGINT, gift_cap BIGINT, day_cap BIGINT, month_cap BIGINT,
+      gift_due BOOLEAN, day_due BOOLEAN, month_due BOOLEAN);
     CREATE FUNCTION see_cap() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE at timestamptz := clock_timestamp();
     BEGIN
-      INSERT INTO seen_cap (viewer_id, behind, gift_cap, day_cap, month_cap)
-        SELECT NEW.viewer_id, coalesce(a.last_transfer_id, 0), NEW.gift_cap, NEW.day_cap, NEW.month_cap
-          FROM viewer v JOIN ledger_account a ON a.id = v.wallet_id WHERE v.id = NEW.viewer_id;
+      INSERT INTO seen_cap (viewer_id, behind, gift_cap, day_cap, month_cap, gift_due, day_due, month_due)
+        SELECT NEW.viewer_id, coalesce(a.last_transfer_id, 0), c.gift_cap, c.day_cap, c.month_cap,
+               coalesce(NEW.raise_gift_at <= at, false), coalesce(NEW.raise_day_at <= at, false), coalesce(NEW.raise_month_at <= at, false)
+          FROM viewer v JOIN ledger_account a ON a.id = v.wallet_id, spending_left(NEW, at) c WHERE v.id = NEW.viewer_id;
       RETURN NEW;
     END $$;
     CREATE TRIGGER see_cap_new AFTER INSERT ON spending_limit FOR EACH ROW EXECUTE FUNCTION see_cap();
     CREATE TRIGGER see_cap AFTER UPDATE ON spending_limit FOR EACH ROW
-      WHEN ((OLD.gift_cap, OLD.day_cap, OLD.month_cap) IS DISTINCT FROM (NEW.gift_cap, NEW.day_cap, NEW.month_cap))
+      WHEN ((OLD.gift_cap, OLD.day_cap, OLD.month_cap, OLD.raise_gift_at, OLD.raise_day_at, OLD.raise_month_at)
+        IS DISTINCT FROM (NEW.gift_cap, NEW.day_cap, NEW.month_cap, NEW.raise_gift_at, NEW.raise_day_at, NEW.raise_month_at))
       EXECUTE FUNCTION see_cap()`);
 }
 
@@ -172,11 +178,11 @@ const CAP_RULES: Record<string, string> = {
                coalesce(sum(coins) FILTER (WHERE date_trunc('month', at)::date = l.month), 0) AS spent_month
           FROM moved WHERE viewer_id = l.viewer_id) s
      WHERE (l.day_coins, l.month_coins) <> (s.spent_day, s.spent_month)`,
-  'a cap is lowered at once, and never raised before its time': `
+  'a cap is raised, or gone, only when the raise is due': `
     SELECT * FROM (SELECT *, lag(gift_cap) OVER w AS gift, lag(day_cap) OVER w AS day, lag(month_cap) OVER w AS month
         FROM seen_cap WINDOW w AS (PARTITION BY viewer_id ORDER BY id)) c
-     WHERE coalesce(gift_cap > gift OR day_cap > day OR month_cap > month, false)
-        OR (gift IS NOT NULL AND gift_cap IS NULL) OR (day IS NOT NULL AND day_cap IS NULL) OR (month IS NOT NULL AND month_cap IS NULL)`,
+     WHERE (NOT gift_due AND gift < coalesce(gift_cap, gift + 1)) OR (NOT day_due AND day < coalesce(day_cap, day + 1))
+        OR (NOT month_due AND month < coalesce(month_cap, month + 1))`,
 };
 
 async function expectCapsKept(sql: PoolClient): Promise<void> {
