@@ -6,6 +6,7 @@ import { SPENDING_CAPS, WALLET_UPDATES } from '../support/documents.ts';
 import { type Actor, buyCoins, giftId, query, sendGift, signIn, succeed } from '../support/operations.ts';
 import { countSql } from '../support/sql-count.ts';
 import { type Capped, capped, capsOf, setCap } from './support/caps.ts';
+import { purchase, tell } from './support/disputes.ts';
 import { rowOf } from './support/ids.ts';
 import { unguarded } from './support/ledger-rows.ts';
 import { test } from './support/shared-server.ts';
@@ -199,6 +200,17 @@ describe('what was spent before the first cap', () => {
     );
     expect(await capped(viewer, 'DAY', 100)).toMatchObject({ coins: 100, remaining: 70 });
     expect(await capped(viewer, 'DAY', 10)).toMatchObject({ coins: 10, remaining: 0 });
+  });
+
+  test('what a bank has taken back was spent, before the first cap as after it', async ({ server, viewer, live }) => {
+    const operator = await signIn(server, 'operator');
+    const [first, second] = [await purchase(viewer, 70), await purchase(viewer, 70)];
+    succeed(await sendGift(viewer, live.streamId, { quantity: 70 }));
+    succeed(await sendGift(viewer, live.streamId, { quantity: 30 }));
+    expect(succeed(await tell(operator, first)).dispute).toMatchObject({ coinsUnspent: 40, giftsReversed: 1 });
+    expect(await capped(viewer, 'DAY', 200)).toMatchObject({ remaining: 100 });
+    expect(succeed(await tell(operator, second)).dispute).toMatchObject({ coinsUnspent: 0, giftsReversed: 1 });
+    expect(await capsOf(viewer)).toMatchObject([{ period: 'DAY', remaining: 100 }]);
   });
 });
 

@@ -46,17 +46,18 @@ export function readLimits(sql: Queryable, viewerIds: readonly bigint[]): Promis
 export type Spent = { head: bigint | null; day: bigint; month: bigint };
 
 // Walks the wallet's own chain by primary key, newest first, back to what is of an earlier month or was added up before. A refund
-// takes off what was spent in the same day, or month: what is given back of an earlier one does not make room today.
+// takes off what was spent in the same day, or month: what is given back of an earlier one does not make room today. What a bank has
+// taken back was spent, as it is where it is counted gift by gift (uncountSpending).
 const SPENT = statement(
   'wallet.spent',
   `WITH RECURSIVE chain AS (
-     SELECT t.id, t.debit_account_id, t.amount, t.kind, t.reverses, t.created_at, t.debit_prev, t.credit_prev, s.day, s.month, a.id AS account_id
+     SELECT t.id, t.debit_account_id, t.amount, t.kind, t.cause_id, t.reverses, t.created_at, t.debit_prev, t.credit_prev, s.day, s.month, a.id AS account_id
        FROM (SELECT id, last_transfer_id FROM ledger_account WHERE id = $1 LIMIT 1) a,
             (SELECT date_trunc('day', n, 'UTC') AS day, date_trunc('month', n, 'UTC') AS month FROM clock_timestamp() n) s,
             LATERAL (SELECT * FROM transfer WHERE id = a.last_transfer_id LIMIT 1) t
       WHERE t.created_at >= s.month AND ($2::bigint IS NULL OR t.id > $2)
      UNION ALL
-     SELECT t.id, t.debit_account_id, t.amount, t.kind, t.reverses, t.created_at, t.debit_prev, t.credit_prev, c.day, c.month, c.account_id
+     SELECT t.id, t.debit_account_id, t.amount, t.kind, t.cause_id, t.reverses, t.created_at, t.debit_prev, t.credit_prev, c.day, c.month, c.account_id
        FROM chain c, LATERAL (
          SELECT * FROM transfer
           WHERE id = CASE WHEN c.debit_account_id = c.account_id THEN c.debit_prev ELSE c.credit_prev END LIMIT 1
@@ -66,7 +67,8 @@ const SPENT = statement(
      SELECT CASE WHEN c.kind = 'GIFT_REFUNDED' THEN -c.amount ELSE c.amount END AS coins,
             least(c.created_at, CASE WHEN c.kind = 'GIFT_REFUNDED' THEN (SELECT g.created_at FROM transfer g WHERE g.id = c.reverses LIMIT 1) END) AS spent_at,
             c.day, c.month
-       FROM chain c WHERE c.kind IN ('GIFT_SPENT', 'BOX_FUNDED', 'GIFT_REFUNDED')
+       FROM chain c WHERE c.kind IN ('GIFT_SPENT', 'BOX_FUNDED') OR (c.kind = 'GIFT_REFUNDED'
+         AND (SELECT r.reason FROM gift_reversal r WHERE r.gift_sent_id = c.cause_id LIMIT 1) IS DISTINCT FROM 'CHARGEBACK')
    )
    SELECT (SELECT last_transfer_id FROM ledger_account WHERE id = $1) AS head,
           coalesce(sum(coins) FILTER (WHERE spent_at >= day), 0)::bigint AS day,
