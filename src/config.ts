@@ -75,7 +75,7 @@ const FLUSH_WINDOW_MS_DEFAULT = 20;
 const FLUSH_WINDOW_MS_MAX = 1_000;
 
 /** A lively person taps ten times a second for a while; an address may be that of many people. */
-const RATE_LIMIT_DEFAULTS = { RATE_LIMIT_VIEWER: 1_200, RATE_LIMIT_MONEY: 600, RATE_LIMIT_IP: 12_000 } as const;
+const RATE_LIMIT_DEFAULTS = { RATE_LIMIT_VIEWER: 6_000, RATE_LIMIT_MONEY: 3_000, RATE_LIMIT_IP: 60_000 } as const;
 const RATE_LIMIT_MAX = 10_000_000;
 const TRUST_PROXY_MAX = 10;
 

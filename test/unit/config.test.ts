@@ -28,7 +28,7 @@ describe('what holds without settings', () => {
       operators: ['demo:operator'],
       voucherSecret: undefined,
       simulate: true,
-      rateLimits: { viewer: 1_200, money: 600, ip: 12_000, loopback: false },
+      rateLimits: { viewer: 6_000, money: 3_000, ip: 60_000, loopback: false },
       trustProxy: 0,
       fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
