@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { streakEnded } from '../../src/domains/gifts/gifts.events.ts';
 import { STREAK_WINDOW_MS } from '../../src/domains/gifts/gifts.service.ts';
@@ -18,13 +19,15 @@ type Sending = {
   viewer: Viewer;
   coins: bigint;
   at: Date;
+  /** The viewer's, as the gift found it. */
+  wallet: LedgerAccount;
 };
 
 class InsufficientCoins extends Error {}
 
 /**
- * One interactive transaction per gift, as most would write it with Prisma against this schema. It keeps every rule that
- * ours keeps, writes the same rows and is never wrong; it only knows nothing of hot rows. (It has no sweep that closes
+ * One interactive transaction per gift, as most would write it with Prisma against this schema. It keeps the
+ * rules of the ledger, writes the same rows and is never wrong; it only knows nothing of hot rows. (It has no sweep that closes
  * streaks nobody continues, which saves it some work.)
  * @param poolSize connections: more than a few only wait for the same rows
  */
@@ -66,8 +69,8 @@ async function sendGift(tx: Prisma.TransactionClient, order: GiftOrder): Promise
   const viewer = await tx.viewer.findUniqueOrThrow({ where: { id: viewerId } });
 
   const coins = gift.coins * BigInt(quantity);
-  await takeCoins(tx, viewer.walletId, coins);
-  const sending: Sending = { tx, order, stream, gift, viewer, coins, at: new Date() };
+  const wallet = await takeCoins(tx, viewer.walletId, coins);
+  const sending: Sending = { tx, order, stream, gift, viewer, coins, at: new Date(), wallet };
   await tx.streamGifter.upsert({
     where: { streamId_viewerId: { streamId, viewerId } },
     create: { streamId, viewerId, coins },
@@ -139,24 +142,41 @@ async function payCreator(sending: Sending, seq: bigint): Promise<void> {
   const diamondsAt = (total: bigint): bigint => (total * BigInt(stream.rateDiamonds)) / BigInt(stream.rateCoins);
   const diamonds = diamondsAt(stream.giftCoins) - diamondsAt(stream.giftCoins - coins);
   const { id: causeId } = await tx.giftSent.create({ data: { ...order, coins, diamonds, seq, createdAt: at } });
-  const { giftsAccountId, issuanceAccountId, pendingAccountId } = stream;
-  const spent = { debitAccountId: viewer.walletId, creditAccountId: giftsAccountId, unit: 'COIN', amount: coins };
-  const earned = {
-    debitAccountId: issuanceAccountId,
-    creditAccountId: pendingAccountId,
-    unit: 'DIAMOND',
-    amount: diamonds,
-  };
-  await tx.transfer.createMany({
-    data: [
-      { ...spent, kind: 'GIFT_SPENT', causeId, createdAt: at },
-      ...(diamonds > 0n ? [{ ...earned, kind: 'GIFT_EARNED', causeId, createdAt: at }] : []),
-    ],
-  });
   const add = (id: bigint, amount: bigint): Promise<LedgerAccount> =>
     tx.ledgerAccount.update({ where: { id }, data: { balance: { increment: amount }, version: { increment: 1n } } });
-  await add(giftsAccountId, coins);
+  const gifts = await add(stream.giftsAccountId, coins);
+  await link(sending, { debit: sending.wallet, credit: gifts, amount: coins, kind: 'GIFT_SPENT', causeId });
   if (diamonds === 0n) return;
-  await add(issuanceAccountId, -diamonds);
-  await add(pendingAccountId, diamonds);
+  const issuance = await add(stream.issuanceAccountId, -diamonds);
+  const pending = await add(stream.pendingAccountId, diamonds);
+  await link(sending, { debit: issuance, credit: pending, amount: diamonds, kind: 'GIFT_EARNED', causeId });
+}
+
+type Move = { debit: LedgerAccount; credit: LedgerAccount; amount: bigint; kind: string; causeId: bigint };
+
+/** Writes a transfer behind the last ones of its accounts, whose rows are locked: the chain of migration `trust`. */
+async function link({ tx, at }: Sending, { debit, credit, amount, kind, causeId }: Move): Promise<void> {
+  const { unit } = debit;
+  const { id } = await tx.transfer.create({
+    data: {
+      debitAccountId: debit.id,
+      creditAccountId: credit.id,
+      unit,
+      amount,
+      kind,
+      causeId,
+      createdAt: at,
+      debitPrev: debit.lastTransferId,
+      creditPrev: credit.lastTransferId,
+      debitHash: debit.lastHash,
+      creditHash: credit.lastHash,
+    },
+  });
+  const body = [id, debit.id, credit.id, unit, amount, kind, causeId, '', at.getTime(), ''].join('|');
+  const lastHash = createHash('sha256').update(body);
+  for (const hash of [debit.lastHash, credit.lastHash]) if (hash) lastHash.update(hash);
+  await tx.ledgerAccount.updateMany({
+    where: { id: { in: [debit.id, credit.id] } },
+    data: { lastTransferId: id, lastHash: Uint8Array.from(lastHash.digest()), transfers: { increment: 1n } },
+  });
 }

@@ -1,5 +1,6 @@
--- V2: one gift, one call, one transaction, as an expert would write it against this schema. It keeps every rule that
--- gifts_send_batch keeps and writes the same rows. What belongs to the viewer is written first; the rows that all gifts of a stream
+-- V2: one gift, one call, one transaction, as an expert would write it against this schema. It keeps the rules of the ledger, its
+-- chain of hashes among them, and of streaks, and writes the same rows as gifts_send_batch. What nobody has here (caps, mutes,
+-- reactions, goals) it does not even look for. What belongs to the viewer is written first; the rows that all gifts of a stream
 -- share come last, so that their locks are held as briefly as one transaction per gift allows. (Of those it takes the log before
 -- the creator's accounts, unlike the app: alone in its database, it may.)
 CREATE FUNCTION bench_send_gift(
@@ -9,7 +10,8 @@ CREATE FUNCTION bench_send_gift(
 DECLARE
   kind gift%ROWTYPE; sender viewer%ROWTYPE; open gift_streak%ROWTYPE; known gift_sent%ROWTYPE; s stream%ROWTYPE;
   at timestamptz(3); price bigint; continues boolean; streak integer; streak_coins bigint; events integer; gift_row bigint;
-  earned bigint; shown jsonb; ended jsonb;
+  earned bigint; shown jsonb; ended jsonb; wallet ledger_account%ROWTYPE; earner ledger_account%ROWTYPE; issuer ledger_account%ROWTYPE;
+  moved bigint; link bytea;
 BEGIN
   SELECT * INTO known FROM gift_sent g WHERE g.viewer_id = p_viewer AND g.idempotency_key = p_key;
   IF FOUND THEN
@@ -24,7 +26,7 @@ BEGIN
   price := kind.coins * p_quantity;
 
   -- The viewer's own rows. The wallet's lock orders the gifts of a viewer.
-  UPDATE ledger_account a SET balance = a.balance - price, version = a.version + 1 WHERE a.id = sender.wallet_id AND a.balance >= price;
+  SELECT * INTO wallet FROM ledger_account a WHERE a.id = sender.wallet_id AND a.balance >= price FOR NO KEY UPDATE;
   IF NOT FOUND THEN outcome := 'INSUFFICIENT_COINS'; RETURN; END IF;
   at := clock_timestamp();
   SELECT * INTO open FROM gift_streak o WHERE o.stream_id = p_stream AND o.viewer_id = p_viewer;
@@ -58,14 +60,28 @@ BEGIN
         'quantity', p_quantity, 'coins', price, 'streak', streak), at;
   INSERT INTO gift_sent (viewer_id, idempotency_key, stream_id, gift_id, quantity, coins, diamonds, seq, created_at)
     VALUES (p_viewer, p_key, p_stream, p_gift, p_quantity, price, earned, gift_seq, at) RETURNING id INTO gift_row;
-  INSERT INTO transfer (debit_account_id, credit_account_id, unit, amount, kind, cause_id, created_at)
-    SELECT sender.wallet_id, s.gifts_account_id, 'COIN', price, 'GIFT_SPENT', gift_row, at
-    UNION ALL
-    SELECT s.issuance_account_id, s.pending_account_id, 'DIAMOND', earned, 'GIFT_EARNED', gift_row, at WHERE earned > 0;
-  UPDATE ledger_account a SET balance = a.balance + price, version = a.version + 1 WHERE a.id = s.gifts_account_id;
+  SELECT * INTO earner FROM ledger_account a WHERE a.id = s.gifts_account_id FOR NO KEY UPDATE;
+  moved := nextval('transfer_id_seq');
+  link := sha256(transfer_body(moved, wallet.id, earner.id, 'COIN', price, 'GIFT_SPENT', gift_row, NULL, at)
+                 || coalesce(wallet.last_hash, '') || coalesce(earner.last_hash, ''));
+  INSERT INTO transfer (id, debit_account_id, credit_account_id, unit, amount, kind, cause_id, created_at, debit_prev, credit_prev, debit_hash, credit_hash)
+    VALUES (moved, wallet.id, earner.id, 'COIN', price, 'GIFT_SPENT', gift_row, at,
+            wallet.last_transfer_id, earner.last_transfer_id, wallet.last_hash, earner.last_hash);
+  UPDATE ledger_account a SET balance = a.balance + CASE a.id WHEN earner.id THEN price ELSE -price END, version = a.version + 1,
+      last_transfer_id = moved, last_hash = link, transfers = a.transfers + 1
+    WHERE a.id IN (wallet.id, earner.id);
   IF earned > 0 THEN
-    UPDATE ledger_account a SET balance = a.balance - earned, version = a.version + 1 WHERE a.id = s.issuance_account_id;
-    UPDATE ledger_account a SET balance = a.balance + earned, version = a.version + 1 WHERE a.id = s.pending_account_id;
+    SELECT * INTO issuer FROM ledger_account a WHERE a.id = s.issuance_account_id FOR NO KEY UPDATE;
+    SELECT * INTO earner FROM ledger_account a WHERE a.id = s.pending_account_id FOR NO KEY UPDATE;
+    moved := nextval('transfer_id_seq');
+    link := sha256(transfer_body(moved, issuer.id, earner.id, 'DIAMOND', earned, 'GIFT_EARNED', gift_row, NULL, at)
+                   || coalesce(issuer.last_hash, '') || coalesce(earner.last_hash, ''));
+    INSERT INTO transfer (id, debit_account_id, credit_account_id, unit, amount, kind, cause_id, created_at, debit_prev, credit_prev, debit_hash, credit_hash)
+      VALUES (moved, issuer.id, earner.id, 'DIAMOND', earned, 'GIFT_EARNED', gift_row, at,
+              issuer.last_transfer_id, earner.last_transfer_id, issuer.last_hash, earner.last_hash);
+    UPDATE ledger_account a SET balance = a.balance + CASE a.id WHEN earner.id THEN earned ELSE -earned END, version = a.version + 1,
+        last_transfer_id = moved, last_hash = link, transfers = a.transfers + 1
+      WHERE a.id IN (issuer.id, earner.id);
   END IF;
   outcome := 'SENT';
 END $$;

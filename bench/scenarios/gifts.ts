@@ -24,9 +24,9 @@ export const gifts: Scenario = {
     return {
       title: 'Gifts, called in the process',
       how:
-        'Every variant keeps the same rules, writes the same rows and is checked after every round: the ledger, the log, streaks, the leaderboard, and every ' +
+        'Every variant writes the same rows, chains the same transfers and is checked after every round: the ledger, the log, streaks, the leaderboard, and every ' +
         'acknowledged gift. V0 is one interactive Prisma transaction a gift; V2 is one call of an SQL function a gift, as an expert would write it, on foreign keys as suit single rows best; ours sends what ' +
-        'has queued up in one call. V0 and V2 get the pool size that serves them best here. The Node CPU includes the callers. fsync is on.',
+        'has queued up in one call, and alone looks for caps, mutes, reactions and goals, which nobody has here. V0 and V2 get the pool size that serves them best here. The Node CPU includes the callers. fsync is on.',
       tables: results.map(toTable),
       ratios: results.flatMap(toRatios),
       charts: [],
