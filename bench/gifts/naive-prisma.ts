@@ -137,7 +137,7 @@ async function appendToLog(sending: Sending, streak: number, broken: GiftStreak 
 
 /** Records the gift, and moves coins and diamonds. Diamonds are rounded on the stream's total, as ours are. */
 async function payCreator(sending: Sending, seq: bigint): Promise<void> {
-  const { tx, order, viewer, coins, at } = sending;
+  const { tx, order, coins, at } = sending;
   const stream = await tx.stream.update({ where: { id: order.streamId }, data: { giftCoins: { increment: coins } } });
   const diamondsAt = (total: bigint): bigint => (total * BigInt(stream.rateDiamonds)) / BigInt(stream.rateCoins);
   const diamonds = diamondsAt(stream.giftCoins) - diamondsAt(stream.giftCoins - coins);
