@@ -38,7 +38,6 @@ const DESCRIPTIONS: Record<(typeof ERROR_CODES)[number], string> = {
   BATTLE_STATE: 'The battle or its streams are not in a state that allows it.',
   BOX_STATE: 'The box is not open.',
   BOX_EMPTY: 'All shares of the box are gone.',
-  BOX_CLAIMED: 'The viewer has had a share of this box.',
   PAYOUT_LIMIT: 'Less than the minimum, or more than the rest of the day’s maximum.',
   PAYOUT_REFUSED: 'The payout provider refused; the diamonds are back.',
   IDENTITY_REQUIRED: 'The creator’s identity is not verified, or there is no account to pay to.',

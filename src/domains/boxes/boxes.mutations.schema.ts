@@ -5,7 +5,7 @@ import { fromGlobalId } from '../../graphql/global-id.ts';
 import { rules } from '../../graphql/rules.ts';
 import { ForbiddenError, IdempotencyConflictError, NotFoundError, OverloadedError } from '../../kernel/errors.ts';
 import { AgeRestrictedError, RegionRestrictedError } from '../gifts/gifts.errors.ts';
-import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
+import { MutedError } from '../moderation/moderation.errors.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
 import type { WalletState } from '../wallet/wallet.api.ts';
 import { InsufficientCoinsError, SpendingCapReachedError } from '../wallet/wallet.errors.ts';
@@ -80,7 +80,6 @@ builder.mutationField('fundTreasureBox', (t) =>
         AgeRestrictedError,
         RegionRestrictedError,
         MutedError,
-        BannedError,
         StreamNotLiveError,
         IdempotencyConflictError,
       ],
@@ -130,15 +129,7 @@ builder.mutationField('claimTreasureBox', (t) =>
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: ClaimTreasureBoxInput, required: true, description: 'The box.' }) },
     errors: {
-      types: [
-        ...commonErrors,
-        NotFoundError,
-        ForbiddenError,
-        BannedError,
-        BoxStateError,
-        BoxEmptyError,
-        OverloadedError,
-      ],
+      types: [...commonErrors, NotFoundError, ForbiddenError, BoxStateError, BoxEmptyError, OverloadedError],
       union: { description: 'What `claimTreasureBox` returns.' },
     },
     resolve: async (_root, { input }, context) => {

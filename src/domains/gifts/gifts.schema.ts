@@ -8,7 +8,7 @@ import { IdempotencyConflictError, NotFoundError, OverloadedError } from '../../
 import type { LiveEvent } from '../../live/live-event.ts';
 import { topics } from '../../live/topics.ts';
 import { PublicProfileType } from '../accounts/accounts.schema.ts';
-import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
+import { MutedError } from '../moderation/moderation.errors.ts';
 import { ReactionQueueFullError } from '../reactions/reactions.errors.ts';
 import { LiveEventInterface } from '../streams/live-event.schema.ts';
 import { StreamNotLiveError } from '../streams/streams.errors.ts';
@@ -256,7 +256,6 @@ builder.mutationField('sendGift', (t) =>
         AgeRestrictedError,
         RegionRestrictedError,
         MutedError,
-        BannedError,
         ReactionQueueFullError,
         StreamNotLiveError,
         IdempotencyConflictError,
