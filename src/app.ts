@@ -103,7 +103,7 @@ export async function createApp(
   const { live, services, webhooks, pages, counters, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
 
-  const isAllowedOrigin = originCheck(demo);
+  const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
   const graphiql = createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
   const mask = (error: unknown) =>
@@ -345,9 +345,10 @@ async function keptSecret(dataDir: string, name: string): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-/** Browsers may come from our own pages, and in demo mode from any port of this machine (a front-end's dev server). */
-function originCheck(demo: boolean): (origin: string, host: string | undefined) => boolean {
+/** Browsers may come from our own pages and the allowed ones, and in demo mode from any port of this machine (a dev server). */
+function originCheck(demo: boolean, allowed: string[]): (origin: string, host: string | undefined) => boolean {
   return (origin, host) => {
+    if (allowed.includes(origin)) return true;
     if (!URL.canParse(origin)) return false;
     const url = new URL(origin);
     return url.host === host || (demo && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname));

@@ -30,6 +30,8 @@ export type Config = {
   host: string;
   /** Undefined: the embedded Postgres. */
   databaseUrl: string | undefined;
+  /** A copy of the database that queries may read from. Undefined: there is none. */
+  databaseReplicaUrl: string | undefined;
   /** Undefined: the in-memory bus. */
   redisUrl: string | undefined;
   /** Absolute. Home of the embedded Postgres. */
@@ -47,6 +49,16 @@ export type Config = {
   rateLimits: RateLimitsConfig;
   /** Proxies in front of this server, whose X-Forwarded-For is believed. */
   trustProxy: number;
+  /** Origins of web pages elsewhere that may call the API, such as `https://shop.example.com`. */
+  allowedOrigins: string[];
+  /** Whether clients may ask for the schema, and are told names close to one that is wrong. */
+  introspection: boolean;
+  /** The file of the documents that clients may send by their hash; undefined: there is none. */
+  persistedDocuments: string | undefined;
+  /** Whether nothing but those documents is executed. */
+  persistedOnly: boolean;
+  /** For how many days after its end the log of a stream is kept; undefined: for ever. */
+  eventRetentionDays: number | undefined;
   /** How subscriptions are delivered. */
   fanOut: { shared: boolean; windowMs: number };
   logLevel: LogLevel;
@@ -78,6 +90,9 @@ const FLUSH_WINDOW_MS_MAX = 1_000;
 const RATE_LIMIT_DEFAULTS = { RATE_LIMIT_VIEWER: 6_000, RATE_LIMIT_MONEY: 3_000, RATE_LIMIT_IP: 60_000 } as const;
 const RATE_LIMIT_MAX = 10_000_000;
 const TRUST_PROXY_MAX = 10;
+/** Settlements and boards fold the log for weeks after a stream. */
+const RETENTION_DAYS_MIN = 30;
+const RETENTION_DAYS_MAX = 36_500;
 
 /** Reads single variables; collects what is wrong with them. */
 type Reader = { get(name: string): string | undefined; problem(line: string): void };
@@ -94,11 +109,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   };
   const auth = readAuth(reader);
   const demo = auth.mode === 'demo';
+  const persistedDocuments = readPath(reader, 'PERSISTED_DOCUMENTS');
   const config: Config = {
     port: readPort(reader),
     // In demo mode anybody may sign in as anybody: only this machine gets to.
     host: readHost(reader) ?? (demo ? '127.0.0.1' : '0.0.0.0'),
-    databaseUrl: readDatabaseUrl(reader),
+    databaseUrl: readDatabaseUrl(reader, 'DATABASE_URL'),
+    databaseReplicaUrl: readDatabaseUrl(reader, 'DATABASE_REPLICA_URL'),
     redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
@@ -113,6 +130,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       loopback: reader.get('RATE_LIMIT_IP') !== undefined,
     },
     trustProxy: readTrustProxy(reader),
+    allowedOrigins: readOrigins(reader),
+    introspection: readSwitch(reader, 'INTROSPECTION') ?? demo,
+    persistedDocuments,
+    persistedOnly: readPersistedOnly(reader, persistedDocuments),
+    eventRetentionDays: readRetention(reader),
     fanOut: {
       shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
       windowMs: readFlushWindow(reader),
@@ -182,15 +204,15 @@ function readStripe(reader: Reader): StripeConfig | undefined {
   return { secretKey, webhookSecret };
 }
 
-function readDatabaseUrl(reader: Reader): string | undefined {
+function readDatabaseUrl(reader: Reader, name: 'DATABASE_URL' | 'DATABASE_REPLICA_URL'): string | undefined {
   const example = 'postgres://user:password@host:5432/hadiya';
-  const url = readUrl(reader, 'DATABASE_URL', ['postgres', 'postgresql'], example);
+  const url = readUrl(reader, name, ['postgres', 'postgresql'], example);
   if (url === undefined) return undefined;
-  if (url.parsed.pathname.length < 2) reader.problem(`DATABASE_URL names no database: write it like ${example}`);
+  if (url.parsed.pathname.length < 2) reader.problem(`${name} names no database: write it like ${example}`);
   // Prisma's own `schema` parameter would be obeyed by half of what connects.
   const schema = url.parsed.searchParams.get('schema');
   if (schema !== null && schema !== 'public') {
-    reader.problem('DATABASE_URL has a schema parameter: drop it and give Hadiya a database of its own');
+    reader.problem(`${name} has a schema parameter: drop it and give Hadiya a database of its own`);
   }
   return url.text;
 }
@@ -215,6 +237,41 @@ function readList(reader: Reader, name: string): string[] {
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+}
+
+/** Exact origins: a scheme, a host, perhaps a port. */
+function readOrigins(reader: Reader): string[] {
+  const origins = readList(reader, 'ALLOWED_ORIGINS');
+  for (const origin of origins) {
+    if (URL.canParse(origin) && new URL(origin).origin === origin) continue;
+    reader.problem(
+      `ALLOWED_ORIGINS has ${shown(origin)}: write each like https://shop.example.com, with commas between`,
+    );
+  }
+  return origins;
+}
+
+function readPath(reader: Reader, name: string): string | undefined {
+  const path = reader.get(name);
+  return path === undefined ? undefined : resolve(path);
+}
+
+function readPersistedOnly(reader: Reader, documents: string | undefined): boolean {
+  const only = readSwitch(reader, 'PERSISTED_ONLY') ?? false;
+  if (only && documents === undefined) {
+    reader.problem('PERSISTED_ONLY is on without PERSISTED_DOCUMENTS: name the file of the documents, too');
+  }
+  return only;
+}
+
+function readRetention(reader: Reader): number | undefined {
+  const text = reader.get('EVENT_RETENTION_DAYS');
+  if (text === undefined) return undefined;
+  const days = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (days >= RETENTION_DAYS_MIN && days <= RETENTION_DAYS_MAX) return days;
+  const range = `${RETENTION_DAYS_MIN} to ${RETENTION_DAYS_MAX}`;
+  reader.problem(`EVENT_RETENTION_DAYS is ${shown(text)}: set it to a whole number of days, ${range}`);
+  return undefined;
 }
 
 function readSwitch(reader: Reader, name: string): boolean | undefined {

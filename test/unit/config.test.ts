@@ -22,6 +22,7 @@ describe('what holds without settings', () => {
       port: 4000,
       host: '127.0.0.1',
       databaseUrl: undefined,
+      databaseReplicaUrl: undefined,
       redisUrl: undefined,
       dataDir: resolve('.data'),
       auth: { mode: 'demo' },
@@ -30,6 +31,11 @@ describe('what holds without settings', () => {
       simulate: true,
       rateLimits: { viewer: 6_000, money: 3_000, ip: 60_000, loopback: false },
       trustProxy: 0,
+      allowedOrigins: [],
+      introspection: true,
+      persistedDocuments: undefined,
+      persistedOnly: false,
+      eventRetentionDays: undefined,
       fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
     });
@@ -37,15 +43,20 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP TRUST_PROXY'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
   });
 
-  test('with real sign-in: reachable from everywhere, nothing simulated', () => {
+  test('with real sign-in: reachable from everywhere, nothing simulated, the schema not told', () => {
     const config = loadConfig({ JWT_SECRET: SECRET });
-    expect(config).toMatchObject({ host: '0.0.0.0', simulate: false, auth: { mode: 'secret', secret: SECRET } });
+    expect(config).toMatchObject({
+      host: '0.0.0.0',
+      simulate: false,
+      introspection: false,
+      auth: { mode: 'secret', secret: SECRET },
+    });
   });
 });
 
@@ -69,12 +80,19 @@ describe('settings', () => {
       RATE_LIMIT_MONEY: 'off',
       RATE_LIMIT_IP: '0',
       TRUST_PROXY: '2',
+      DATABASE_REPLICA_URL: 'postgres://hadiya:pass@copy.example.com/hadiya',
+      ALLOWED_ORIGINS: 'https://shop.example.com, http://localhost:5173',
+      INTROSPECTION: 'on',
+      PERSISTED_DOCUMENTS: '/etc/hadiya/documents.json',
+      PERSISTED_ONLY: 'on',
+      EVENT_RETENTION_DAYS: '90',
       LOG_LEVEL: 'silent',
     });
     expect(config).toEqual({
       port: 0,
       host: '::1',
       databaseUrl: 'postgresql://hadiya:pass@db.example.com/hadiya?sslmode=require',
+      databaseReplicaUrl: 'postgres://hadiya:pass@copy.example.com/hadiya',
       redisUrl: 'rediss://cache.example.com:6380',
       dataDir: '/var/lib/hadiya',
       auth: { mode: 'jwks', url: 'https://id.example.com/keys' },
@@ -84,6 +102,11 @@ describe('settings', () => {
       simulate: true,
       rateLimits: { viewer: 100, money: 0, ip: 0, loopback: true },
       trustProxy: 2,
+      allowedOrigins: ['https://shop.example.com', 'http://localhost:5173'],
+      introspection: true,
+      persistedDocuments: '/etc/hadiya/documents.json',
+      persistedOnly: true,
+      eventRetentionDays: 90,
       fanOut: { shared: false, windowMs: 0 },
       logLevel: 'silent',
     });
@@ -140,6 +163,16 @@ describe('wrong settings', () => {
     ['RATE_LIMIT_MONEY', 'on'],
     ['RATE_LIMIT_IP', '10000001'],
     ['TRUST_PROXY', '11'],
+    ['DATABASE_REPLICA_URL', 'mysql://u:p@h/d'],
+    ['DATABASE_REPLICA_URL', 'postgres://u:p@h'],
+    ['ALLOWED_ORIGINS', '*'],
+    ['ALLOWED_ORIGINS', 'https://shop.example.com/path'],
+    ['ALLOWED_ORIGINS', 'null'],
+    ['INTROSPECTION', 'true'],
+    ['PERSISTED_ONLY', 'yes'],
+    ['PERSISTED_ONLY', 'on'],
+    ['EVENT_RETENTION_DAYS', '29'],
+    ['EVENT_RETENTION_DAYS', '1e3'],
     ['PORT', '-1'],
     ['PORT', '65536'],
     ['PORT', '80.5'],
