@@ -23,12 +23,13 @@ export type HttpClient = {
   ): Promise<Answer<T>>;
 };
 
-/** A client for HTTP POST, with a bearer token if given. */
-export function httpClient(url: string, token?: string): HttpClient {
+/** A client for HTTP POST, with a bearer token if given; `signal` ends what it asks. */
+export function httpClient(url: string, token?: string, { signal }: { signal?: AbortSignal } = {}): HttpClient {
   return {
     async request<T>(query: string, variables?: Variables, options: { headers?: Record<string, string> } = {}) {
       const response = await fetch(url, {
         method: 'POST',
+        signal: signal ?? null,
         headers: { ...jsonHeaders(token), accept: 'application/graphql-response+json', ...options.headers },
         body: JSON.stringify({ query, variables }),
       });
