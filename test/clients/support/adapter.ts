@@ -57,3 +57,23 @@ export function collect(edges: AsyncIterable<Edge>, stop: () => void): Watched {
     stop,
   };
 }
+
+/** Collects what is pushed, for clients that push. `error` and `complete` end it; the first end counts. */
+export function pushed(subscribe: (sink: Pushing) => () => void): Watched {
+  const edges: Edge[] = [];
+  let stop = () => {};
+  const ended = new Promise<unknown>((resolve) => {
+    const cancel = subscribe({
+      next: (edge) => edges.push(edge),
+      error: resolve,
+      complete: () => resolve(undefined),
+    });
+    stop = () => {
+      cancel();
+      resolve(undefined);
+    };
+  });
+  return { edges, ended, stop: () => stop() };
+}
+
+type Pushing = { next(edge: Edge): void; error(error: unknown): void; complete(): void };
