@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
+import { relayArtifacts } from './test/support/relay-artifacts.ts';
 
 /** One test may take this long, with the start of its server and its database. */
 const TEST_LIMIT_MS = 30_000;
@@ -31,7 +32,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/reporter.ts'],
     projects: [
-      { resolve, test: { ...limits, name: 'all', include: ['test/**/*.test.ts'] } },
+      { resolve, plugins: [relayArtifacts()], test: { ...limits, name: 'all', include: ['test/**/*.test.ts'] } },
       {
         resolve,
         // What viewers receive must not depend on whether they share an execution.
