@@ -42,6 +42,7 @@ import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
 import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
+import { withoutSuggestion } from './graphql/limits/suggestions.ts';
 import { createOperations } from './graphql/operations.ts';
 import { RateLimits } from './graphql/rate-limit.ts';
 import { useResponseCache } from './graphql/response-cache.ts';
@@ -106,9 +107,12 @@ export async function createApp(
   const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
   const graphiql = createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
-  const mask = (error: unknown) =>
-    maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
-  const operations = createOperations({ schema, maskError: mask });
+  const { introspection } = config;
+  const mask = (error: unknown) => {
+    const shown = maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
+    return introspection ? shown : withoutSuggestion(shown);
+  };
+  const operations = createOperations({ schema, maskError: mask, introspection });
   const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
   const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
   const { yoga, isEventStream } = createGraphQLServer({
@@ -121,7 +125,7 @@ export async function createApp(
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
     isAllowedOrigin,
-    graphiql,
+    graphiql: introspection ? graphiql : undefined,
   });
   const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
   const server = createHttpServer({

@@ -152,6 +152,8 @@ async function prepare(
       operationName: payload.operationName,
       variableValues: payload.variables,
     };
+    const costly = operations.tooCostly(asked);
+    if (costly) return [costly];
     const refusal = await limits.admit(context, asked);
     if (refusal && prepared.kind !== 'mutation') return [refusalError(refusal)];
     context.refusal = refusal; // mutations say it in their unions

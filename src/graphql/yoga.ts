@@ -73,6 +73,8 @@ export function createGraphQLServer(options: {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
           const { res, actor } = args.contextValue as HttpContext & Context;
           setSubscribeFn(async (subscription) => {
+            const costly = operations.tooCostly(subscription);
+            if (costly) return { errors: [costly] };
             const refusal = await limits.admit(subscription.contextValue as Context, subscription);
             if (refusal) return refusalResult(refusal);
             const results = await fanOut.subscribe(subscription);
