@@ -15,11 +15,11 @@ import { countText } from './document-text.ts';
  */
 export const DOCUMENT_LIMITS = {
   /** Words, names, numbers and brackets. */
-  tokens: 4_000,
+  tokens: 3_000,
   operations: 50,
-  fragments: 100,
+  fragments: 60,
   /** Places where fragments are spread. */
-  spreads: 150,
+  spreads: 100,
   aliases: 60,
   directives: 50,
   /** Selection sets within each other, as written: inline fragments count, fields of fragments do not. */
