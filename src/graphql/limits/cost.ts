@@ -13,8 +13,11 @@ import { SIZE_ARGUMENTS } from './field-costs.ts';
 
 /** What one operation may cost, on every transport: see `field-costs.ts` for what fields cost. */
 export const COST_LIMITS = {
-  /** Fields, times the items of the lists and pages that they are in. */
-  complexity: 25_000,
+  /**
+   * Fields, times the items of the lists and pages that they are in. A page of 100 events with all that events of all types have
+   * comes to 80,000, as each is taken to be of all types.
+   */
+  complexity: 120_000,
   /** Fields that are selected, over all levels. */
   breadth: 1_000,
   /** Levels of fields. */

@@ -14,7 +14,7 @@ import { DOCUMENT_LIMITS, exceededByExpansion, exceededByText, hasFragmentCycle,
 /** Errors of one document that are worked out at the most: each costs time, and nobody reads more. */
 const VALIDATION_ERRORS_MAX = 20;
 
-/** A text as far as it could be read: the document, unless the syntax is wrong, and what is wrong. */
+/** A text as far as it could be read: the document, unless the syntax is wrong or it is too large, and what is wrong. */
 export type ReadDocument = { document: DocumentNode | undefined; errors: readonly GraphQLError[] };
 
 /** What clients are told of the schema. */
@@ -31,10 +31,10 @@ export function readDocument(schema: GraphQLSchema, text: string, { introspectio
   try {
     const document = parse(text, { maxLexicalTokens: DOCUMENT_LIMITS.tokens });
     const exceeded = exceededByText(document);
-    if (exceeded) return { document, errors: [exceeded] };
+    if (exceeded) return { document: undefined, errors: [exceeded] };
     if (hasFragmentCycle(document)) return { document, errors: invalid(schema, document, [NoFragmentCyclesRule]) };
     const expanded = exceededByExpansion(document);
-    if (expanded) return { document, errors: [expanded] };
+    if (expanded) return { document: undefined, errors: [expanded] };
     const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
     return { document, errors: invalid(schema, document, rules, !introspection) };
   } catch (error) {
