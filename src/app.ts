@@ -35,6 +35,7 @@ import { Streams } from './domains/streams/streams.service.ts';
 import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import { bearerToken } from './graphql/bearer-token.ts';
+import { Connections } from './graphql/connections.ts';
 import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { maskError } from './graphql/errors.ts';
@@ -42,12 +43,14 @@ import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
 import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
+import { withoutSuggestion } from './graphql/limits/suggestions.ts';
 import { createOperations } from './graphql/operations.ts';
 import { RateLimits } from './graphql/rate-limit.ts';
 import { useResponseCache } from './graphql/response-cache.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { createGraphQLSockets } from './graphql/websocket.ts';
 import { createGraphQLServer } from './graphql/yoga.ts';
+import { isPlainOrigin } from './http-guard.ts';
 import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
@@ -106,10 +109,14 @@ export async function createApp(
   const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
   const graphiql = createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
-  const mask = (error: unknown) =>
-    maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
-  const operations = createOperations({ schema, maskError: mask });
+  const { introspection } = config;
+  const mask = (error: unknown) => {
+    const shown = maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
+    return introspection ? shown : withoutSuggestion(shown);
+  };
+  const operations = createOperations({ schema, maskError: mask, introspection });
   const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
+  const connections = new Connections({ ...config.connectionLimits, trustProxy: config.trustProxy });
   const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
@@ -118,12 +125,13 @@ export async function createApp(
     services,
     fanOut,
     limits,
+    connections,
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
     isAllowedOrigin,
-    graphiql,
+    graphiql: introspection ? graphiql : undefined,
   });
-  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
+  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, connections, services, log });
   const server = createHttpServer({
     yoga,
     isEventStream,
@@ -349,7 +357,7 @@ async function keptSecret(dataDir: string, name: string): Promise<string> {
 function originCheck(demo: boolean, allowed: string[]): (origin: string, host: string | undefined) => boolean {
   return (origin, host) => {
     if (allowed.includes(origin)) return true;
-    if (!URL.canParse(origin)) return false;
+    if (!isPlainOrigin(origin)) return false;
     const url = new URL(origin);
     return url.host === host || (demo && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname));
   };

@@ -23,6 +23,14 @@ export type RateLimitsConfig = {
   loopback: boolean;
 };
 
+/** Connections open at once: of each viewer, of each IP address. */
+export type ConnectionLimitsConfig = {
+  viewer: number;
+  ip: number;
+  /** Whether this machine's own addresses are limited, too. */
+  loopback: boolean;
+};
+
 /** Everything that the environment decides. */
 export type Config = {
   /** 0 stands for any free port. */
@@ -47,6 +55,8 @@ export type Config = {
   simulate: boolean;
   /** Points (executed root fields) per minute; 0 is no limit. */
   rateLimits: RateLimitsConfig;
+  /** WebSockets and streams of events open at once, on this server; 0 is no limit. */
+  connectionLimits: ConnectionLimitsConfig;
   /** Proxies in front of this server, whose X-Forwarded-For is believed. */
   trustProxy: number;
   /** Origins of web pages elsewhere that may call the API, such as `https://shop.example.com`. */
@@ -89,6 +99,9 @@ const FLUSH_WINDOW_MS_MAX = 1_000;
 /** A lively person taps ten times a second for a while; an address may be that of many people. */
 const RATE_LIMIT_DEFAULTS = { RATE_LIMIT_VIEWER: 6_000, RATE_LIMIT_MONEY: 3_000, RATE_LIMIT_IP: 60_000 } as const;
 const RATE_LIMIT_MAX = 10_000_000;
+/** Somebody with many tabs and devices; a network of a mobile operator. */
+const CONNECTION_LIMIT_DEFAULTS = { CONNECTION_LIMIT_VIEWER: 50, CONNECTION_LIMIT_IP: 5_000 } as const;
+const CONNECTION_LIMIT_MAX = 1_000_000;
 const TRUST_PROXY_MAX = 10;
 /** Settlements and boards fold the log for weeks after a stream. */
 const RETENTION_DAYS_MIN = 30;
@@ -128,6 +141,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       money: readRateLimit(reader, 'RATE_LIMIT_MONEY'),
       ip: readRateLimit(reader, 'RATE_LIMIT_IP'),
       loopback: reader.get('RATE_LIMIT_IP') !== undefined,
+    },
+    connectionLimits: {
+      viewer: readConnectionLimit(reader, 'CONNECTION_LIMIT_VIEWER'),
+      ip: readConnectionLimit(reader, 'CONNECTION_LIMIT_IP'),
+      loopback: reader.get('CONNECTION_LIMIT_IP') !== undefined,
     },
     trustProxy: readTrustProxy(reader),
     allowedOrigins: readOrigins(reader),
@@ -288,6 +306,15 @@ function readRateLimit(reader: Reader, name: keyof typeof RATE_LIMIT_DEFAULTS): 
   if (limit <= RATE_LIMIT_MAX) return limit;
   reader.problem(`${name} is ${shown(text)}: set it to points per minute, up to ${RATE_LIMIT_MAX}, or to off`);
   return RATE_LIMIT_DEFAULTS[name];
+}
+
+function readConnectionLimit(reader: Reader, name: keyof typeof CONNECTION_LIMIT_DEFAULTS): number {
+  const text = reader.get(name) ?? String(CONNECTION_LIMIT_DEFAULTS[name]);
+  if (text === 'off') return 0;
+  const limit = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  if (limit >= 1 && limit <= CONNECTION_LIMIT_MAX) return limit;
+  reader.problem(`${name} is ${shown(text)}: set it to open connections, 1 to ${CONNECTION_LIMIT_MAX}, or to off`);
+  return CONNECTION_LIMIT_DEFAULTS[name];
 }
 
 function readTrustProxy(reader: Reader): number {

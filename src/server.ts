@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { SocketTransport } from './graphql/socket-transport.ts';
 import type { GraphQLServer } from './graphql/yoga.ts';
+import { refuseRequest, secureApiHeaders, secureHeaders } from './http-guard.ts';
 
 /** How long requests under way may take to end when the server drains. */
 const DRAIN_MS_MAX = 5_000;
@@ -53,6 +54,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     (req, res) => {
       underWay.add(res);
+      secureHeaders(res);
       res.once('close', () => underWay.delete(res));
       route(deps, req, res).catch((error: unknown) => {
         deps.log.error({ err: error }, 'unexpected error in a request');
@@ -89,9 +91,11 @@ export function createHttpServer(deps: Deps): HttpServer {
 async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const [path, query] = (req.url ?? '/').split('?', 2);
   if (path === '/graphql') {
-    if (req.method === 'POST' && !isJson(req.headers['content-type'])) {
-      // Other types need no preflight, so a foreign page could send them; they are also nobody's GraphQL.
-      return respond(res, 415, { errors: [{ message: 'Send the request as content-type application/json.' }] });
+    secureApiHeaders(res);
+    const refused = refuseRequest(req, deps.isAllowedOrigin);
+    if (refused) {
+      const { status, message, code } = refused;
+      return respond(res, status, { errors: [{ message, extensions: { code } }] });
     }
     return deps.yoga(req, res) as Promise<void>;
   }
@@ -156,10 +160,6 @@ async function readBody(req: IncomingMessage, sizeMax: number): Promise<Buffer |
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return /^application\/(graphql-response\+)?json\s*(;|$)/i.test(contentType ?? '');
 }
 
 function respond(res: ServerResponse, status: number, body: unknown): void {

@@ -1,4 +1,5 @@
 import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
@@ -10,12 +11,12 @@ import { getDatamodel } from '../generated/pothos-types.ts';
 import { ForbiddenError, InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
 import GatePlugin from './gate.ts';
+import FieldCostsPlugin from './limits/field-costs.ts';
+import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './page-size.ts';
 import PublicFieldsPlugin from './public-fields.ts';
 import { rules } from './rules.ts';
 
-/** Items of a page, if the client does not say, and at the most. */
-export const PAGE_SIZE_DEFAULT = 20;
-export const PAGE_SIZE_MAX = 100;
+export { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX };
 
 /** The schema builder. It knows plugins and conventions, and no types: those stand in the domains' `*.schema.ts`. */
 export const builder = new SchemaBuilder<{
@@ -34,7 +35,17 @@ export const builder = new SchemaBuilder<{
   Connection: { totalCount: number | (() => number | Promise<number>) };
 }>({
   // Order matters: errors are caught around the plugins that come after it.
-  plugins: [ErrorsPlugin, GatePlugin, RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ValidationPlugin, PublicFieldsPlugin],
+  plugins: [
+    ErrorsPlugin,
+    GatePlugin,
+    RelayPlugin,
+    ScopeAuthPlugin,
+    PrismaPlugin,
+    ValidationPlugin,
+    PublicFieldsPlugin,
+    FieldCostsPlugin, // replaces what the next one says
+    ComplexityPlugin,
+  ],
   defaultFieldNullability: false,
   errors: {
     directResult: true,
@@ -85,6 +96,8 @@ export const builder = new SchemaBuilder<{
         : new NotSignedInError(context.tokenProblem),
     authorizeOnSubscribe: true,
   },
+  // Costs are added up before an operation is executed (limits/cost.ts), and not once more by its first resolver.
+  complexity: { disabled: true },
   prisma: {
     client: (context) => context.services.db.prisma,
     dmmf: getDatamodel(),

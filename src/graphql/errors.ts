@@ -168,6 +168,14 @@ function detailsOf(error: DomainError): { retryAfterMs?: number; until?: string 
   return 'retryAfterMs' in error ? { retryAfterMs: Number(error.retryAfterMs) } : {};
 }
 
+/** The refusal of a stream of events, or of an operation that would make its socket one of too many. */
+export function tooManyConnections(status?: number): GraphQLError {
+  const http = status && { http: { status, spec: true } };
+  return new GraphQLError('Too many connections are open. Close some, or use one for all operations.', {
+    extensions: { code: 'TOO_MANY_CONNECTIONS', ...http },
+  });
+}
+
 /**
  * What a client may see of an error: expected failures and GraphQL's own errors as they are, everything else masked.
  * @param report hears of what was masked

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { GraphiQLOptions } from 'graphql-yoga';
+import type { GraphiQLOptions, Plugin } from 'graphql-yoga';
 import type { Services } from './context.ts';
 import { type DemoExample, type DemoPurchase, EXAMPLE_CREATOR, EXAMPLE_VIEWER, findDemoExample } from './demo.ts';
 
@@ -19,6 +19,32 @@ export function createGraphiQLPage(services: Services, demo: boolean): GraphiQLP
     const authorization = `Bearer ${example.token}`;
     const signedIn = { additionalHeaders: { Authorization: authorization }, connectionParams: { authorization } };
     return { ...page, ...signedIn, defaultTabs: exampleTabs(example) };
+  };
+}
+
+/**
+ * What the page may do: run its own scripts, which are part of it, and talk to this server. Its editor makes workers of blobs.
+ */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline' blob:",
+  'worker-src blob:',
+  "style-src 'unsafe-inline'",
+  'img-src data:',
+  'font-src data:',
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Gives the page its policy: the one of the API would let it run nothing. */
+export function usePagePolicy(): Plugin {
+  return {
+    onResponse({ response }) {
+      const isPage = response.headers.get('content-type')?.startsWith('text/html');
+      if (isPage) response.headers.set('content-security-policy', PAGE_POLICY);
+    },
   };
 }
 

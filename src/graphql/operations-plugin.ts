@@ -28,6 +28,8 @@ export function useOperations(operations: Operations, limits: RateLimits): Plugi
     onExecute({ setExecuteFn }) {
       setExecuteFn((args: ExecutionArgs) => {
         const context = args.contextValue as Context;
+        const costly = operations.tooCostly(args);
+        if (costly) return { errors: [withHttp(costly, { status: 400 })] };
         const admission = limits.admit(context, args);
         if (!admission) return execute(args);
         return admission.then((refusal) => {

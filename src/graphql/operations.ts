@@ -8,12 +8,12 @@ import {
   getOperationAST,
   type OperationDefinitionNode,
   type OperationTypeNode,
-  parse,
-  validate,
 } from 'graphql';
 import { Lru } from '../kernel/lru.ts';
 import { executePlan, isPromise, type MaybePromise } from './execution/execute-plan.ts';
 import { planOf } from './execution/plan.ts';
+import { createCostLimit, type ToCost } from './limits/cost.ts';
+import { type Openness, type ReadDocument, readDocument } from './limits/read-document.ts';
 
 /**
  * Characters of query text that are kept parsed, over all documents. Ordinary ones take about 60 bytes of memory for each, the
@@ -47,25 +47,30 @@ export type PreparedOperation = {
 /** A text that is no GraphQL, does not fit the schema, or has no such operation. */
 export type RefusedOperation = { errors: readonly GraphQLError[] };
 
-/** A text as far as it could be read: the document, unless the syntax is wrong, and what is wrong. */
-export type ReadDocument = { document: DocumentNode | undefined; errors: readonly GraphQLError[] };
-
 /** Parses, validates and executes; HTTP and WebSocket share one. */
 export type Operations = {
   /** Parses and validates a text, or remembers. */
   read: (text: string) => ReadDocument;
   /** The operation of the text with this name; without a name, the only one. */
   prepare: (text: string, operationName?: string | null) => PreparedOperation | RefusedOperation;
+  /** Why an operation of a valid document must not be executed, or opened, with these variables: it would cost too much. */
+  tooCostly: (asked: ToCost) => GraphQLError | undefined;
   /** Executes an operation of a document that is valid, whoever parsed it. Errors are masked. */
   execute: (
     args: Omit<ExecutionArgs, 'schema'> & Pick<ExecutionInput, 'coercedValues'>,
   ) => MaybePromise<ExecutionResult>;
 };
 
-/** @param options.maskError what a client may see of an error; hears of every error once */
-export function createOperations(options: { schema: GraphQLSchema; maskError: (error: unknown) => Error }): Operations {
+/**
+ * @param options.maskError what a client may see of an error; hears of every error once
+ * @param options.introspection false: nobody may ask for the schema, or is told names that they did not know
+ */
+export function createOperations({
+  introspection = true,
+  ...options
+}: { schema: GraphQLSchema; maskError: (error: unknown) => Error } & Partial<Openness>): Operations {
   const { schema } = options;
-  const read = createReader(schema);
+  const read = createReader(schema, { introspection });
   /** By document, then by operation name. Goes with the document. */
   const prepared = new WeakMap<DocumentNode, Map<string | null, PreparedOperation>>();
 
@@ -88,6 +93,7 @@ export function createOperations(options: { schema: GraphQLSchema; maskError: (e
   return {
     read,
     prepare,
+    tooCostly: createCostLimit(schema, options.maskError),
     execute: (args) =>
       prepareDocument(args.document, args.operationName ?? null)?.execute(args) ?? { errors: [noSuchOperation()] },
   };
@@ -113,35 +119,18 @@ function prepareOperation(
   };
 }
 
-function createReader(schema: GraphQLSchema): (text: string) => ReadDocument {
+function createReader(schema: GraphQLSchema, openness: Openness): (text: string) => ReadDocument {
   const cache = new Lru<ReadDocument>(CACHED_CHARACTERS_MAX);
   return (text) => {
     const known = cache.get(text);
     if (known) return known;
-    const fresh = readDocument(schema, text);
+    const fresh = readDocument(schema, text, openness);
     // What is refused is not kept: a hundred errors outweigh their text.
     if (fresh.errors.length === 0 && text.length <= CACHED_DOCUMENT_CHARACTERS_MAX) {
       cache.set(text, fresh, text.length + DOCUMENT_OVERHEAD_CHARACTERS);
     }
     return fresh;
   };
-}
-
-function readDocument(schema: GraphQLSchema, text: string): ReadDocument {
-  try {
-    const document = parse(text);
-    const errors = validate(schema, document).map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
-    return { document, errors };
-  } catch (error) {
-    // The parser and some rules call themselves for every level of the document, and the stack ends somewhere.
-    const refusal = error instanceof RangeError ? new GraphQLError('The document is nested too deeply.') : error;
-    if (!(refusal instanceof GraphQLError)) throw error;
-    return { document: undefined, errors: [withCode(refusal, 'GRAPHQL_PARSE_FAILED')] };
-  }
-}
-
-function withCode({ message, nodes, source, positions }: GraphQLError, code: string): GraphQLError {
-  return new GraphQLError(message, { nodes, source, positions, extensions: { code } });
 }
 
 function noSuchOperation(): GraphQLError {

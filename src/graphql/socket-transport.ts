@@ -3,7 +3,9 @@ import type { Duplex } from 'node:stream';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Connections } from './connections.ts';
 import { SocketWriter } from './fan-out/socket-writer.ts';
+import { MessageRate } from './message-rate.ts';
 
 /** Bytes of one WebSocket message at the most; a larger one closes the socket with 1009. */
 export const MESSAGE_SIZE_MAX = 64 * 1024;
@@ -13,6 +15,8 @@ export const PING_INTERVAL_MS = 12_000;
 const CLOSE_WAIT_MS_MAX = 2_000;
 /** Clients of graphql-ws answer it by connecting again. */
 const CLOSE_SERVICE_RESTART = 1012;
+/** They take it as final: who floods, or holds too many sockets, is not asked to try again. */
+export const CLOSE_TOO_MANY = 4429;
 
 /** What graphql-ws keeps for us beside its own state of a socket. Nothing else of the request: it would outweigh all the rest. */
 export type SocketExtra = { socket: WebSocket; writer: SocketWriter; network: string | undefined };
@@ -33,6 +37,7 @@ export function createSocketTransport<Extra extends SocketExtra>(
   server: Server<Extra>,
   log: Logger,
   networkOf: (request: IncomingMessage) => string | undefined,
+  connections: Connections,
 ): SocketTransport {
   const sockets = new WebSocketServer({
     noServer: true,
@@ -56,6 +61,7 @@ export function createSocketTransport<Extra extends SocketExtra>(
     // ws itself closes a socket that failed with the right code; without a listener the error would end the process.
     socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
     socket.on('pong', () => unanswered.delete(socket));
+    const admit = floodGate(socket);
     const writer = new SocketWriter(socket, raw);
     const closed = server.opened(
       {
@@ -64,6 +70,7 @@ export function createSocketTransport<Extra extends SocketExtra>(
         close: (code, reason) => socket.close(code, reason),
         onMessage: (handle) => {
           socket.on('message', (message) => {
+            if (!admit()) return;
             handle(String(message)).catch((error: unknown) => {
               log.error({ err: error }, 'unexpected error in a message');
               socket.close(CloseCode.InternalServerError, 'Unexpected error.');
@@ -82,6 +89,12 @@ export function createSocketTransport<Extra extends SocketExtra>(
   };
   return {
     upgrade: (request, raw, head) => {
+      const release = connections.fromNetwork(request);
+      if (!release) {
+        raw.end('HTTP/1.1 429 Too Many Requests\r\nretry-after: 60\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        return;
+      }
+      raw.once('close', release);
       const network = networkOf(request);
       sockets.handleUpgrade(request, raw, head, (socket) => open(socket, raw, network));
     },
@@ -96,4 +109,22 @@ export function createSocketTransport<Extra extends SocketExtra>(
       clearTimeout(late);
     },
   };
+}
+
+/** Counts what a client sends, pings included; closes its socket when that is a flood. From then on nothing is let through. */
+function floodGate(socket: WebSocket): () => boolean {
+  const rate = new MessageRate();
+  let flooded = false;
+  const admit = () => {
+    if (flooded) return false;
+    if (rate.admit()) return true;
+    flooded = true;
+    socket.close(CLOSE_TOO_MANY, 'Too many messages');
+    // Who does not listen, either, is cut off.
+    setTimeout(() => socket.terminate(), CLOSE_WAIT_MS_MAX).unref();
+    return false;
+  };
+  socket.on('ping', admit);
+  socket.on('pong', admit);
+  return admit;
 }

@@ -1,18 +1,21 @@
 import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
-import { makeServer, type ServerOptions, type Context as SocketState } from 'graphql-ws';
+import { CloseCode, makeServer, type ServerOptions, type Context as SocketState } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { Actor } from '../domains/accounts/accounts.api.ts';
 import { connectionToken } from './bearer-token.ts';
+import type { Connections } from './connections.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
-import { createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
+import { CLOSE_TOO_MANY, createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
 /** Operations open at once on one socket; one more is answered with an error. */
 export const OPERATIONS_PER_SOCKET_MAX = 100;
+/** Characters of an operation's id: every message that answers it carries it. */
+export const OPERATION_ID_LENGTH_MAX = 128;
 /** How long a socket may stay without connection_init; then 4408. */
 const INIT_WAIT_MS_MAX = 5_000;
 /** WebSocket close codes that clients of graphql-ws answer by connecting again. */
@@ -33,13 +36,14 @@ type Deps = {
   operations: Operations;
   fanOut: FanOut;
   limits: RateLimits;
+  connections: Connections;
   services: Services;
   log: Logger;
 };
 
 /** Serves graphql-transport-ws. graphql-ws keeps the protocol; the fan-out writes what subscriptions share. */
 export function createGraphQLSockets(deps: Deps): SocketTransport {
-  const { fanOut, limits, services, log } = deps;
+  const { fanOut, limits, log } = deps;
   const options: ServerOptions<Record<string, unknown> | undefined, Extra> = {
     connectionInitWaitTimeout: INIT_WAIT_MS_MAX,
     execute: ({ rootValue, contextValue, variableValues }) =>
@@ -50,7 +54,7 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
     },
     onConnect: async (state) => {
       try {
-        state.extra.operationContext = await openContext(state, services, log);
+        state.extra.operationContext = await openContext(state, deps);
         return { signedIn: state.extra.operationContext.actor !== undefined };
       } catch (error) {
         // Thrown, graphql-ws would close with 4500, which clients do not answer by connecting again, and show its message.
@@ -65,7 +69,7 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
       for (const leave of extra.present?.values() ?? []) leave();
     },
   };
-  return createSocketTransport(makeServer(options), log, (request) => limits.networkOf(request));
+  return createSocketTransport(makeServer(options), log, (request) => limits.networkOf(request), deps.connections);
 }
 
 /** What a `subscribe` message carries. */
@@ -80,10 +84,10 @@ type SubscribePayload = {
 type Operation = { prepared: PreparedOperation; operationId: string; extra: Extra };
 
 /** Called once a socket, at connection_init. A token that does not hold makes an anonymous socket, as it does over HTTP. */
-async function openContext(state: Socket, services: Services, log: Logger): Promise<Context> {
+async function openContext(state: Socket, { services, connections, log }: Deps): Promise<Context> {
   const { socket } = state.extra;
   const authentication = await services.accounts.authenticate(connectionToken(state.connectionParams));
-  if (authentication.actor) notePresent(state.extra, authentication.actor, services);
+  if (authentication.actor) notePresent(state.extra, authentication.actor, services, connections);
   return {
     services,
     log,
@@ -97,26 +101,36 @@ async function openContext(state: Socket, services: Services, log: Logger): Prom
  * The socket's context, for one operation: plugins remember things by it. As GraphiQL does, an operation may bring a token of
  * its own in `extensions.headers`.
  */
-async function operationContext({ extra }: Socket, { extensions }: SubscribePayload): Promise<Context> {
+async function operationContext(
+  { connections }: Deps,
+  { extra }: Socket,
+  { extensions }: SubscribePayload,
+): Promise<Context> {
   const context = extra.operationContext!;
   const token = connectionToken(extensions?.headers);
   if (token === undefined) return { ...context };
   const authentication = await context.services.accounts.authenticate(token);
-  if (authentication.actor) notePresent(extra, authentication.actor, context.services);
+  if (authentication.actor) notePresent(extra, authentication.actor, context.services, connections);
   return { ...context, ...authentication };
 }
 
-/** Sees to it that the socket ends with a viewer's token, and with a ban from the whole platform. */
-function notePresent(extra: Extra, { id, expiresAt }: Actor, { moderation }: Services): void {
+/** Sees to it that the socket ends with a viewer's token, and with a ban from the whole platform; it counts as one of theirs. */
+function notePresent(extra: Extra, { id, expiresAt }: Actor, { moderation }: Services, connections: Connections): void {
   const { socket } = extra;
   if (socket.readyState === socket.CLOSED) return;
   closeAtExpiry(extra, expiresAt);
   extra.present ??= new Map();
   if (extra.present.has(id)) return;
-  extra.present.set(
-    id,
-    moderation.bans.connected(id, (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason)),
-  );
+  const release = connections.ofViewer(id);
+  if (!release) {
+    socket.close(CLOSE_TOO_MANY, 'Too many connections');
+    return;
+  }
+  const leave = moderation.bans.connected(id, (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason));
+  extra.present.set(id, () => {
+    release();
+    leave();
+  });
 }
 
 /** Closes the socket when the first of its tokens expires. */
@@ -131,11 +145,16 @@ function closeAtExpiry(extra: Extra, at: Date): void {
  * close the socket and every other subscription on it (4500).
  */
 async function prepare(
-  { schema, operations, limits, log }: Deps,
+  deps: Deps,
   state: Socket,
   operationId: string,
   payload: SubscribePayload,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  const { schema, operations, limits, log } = deps;
+  if (operationId.length > OPERATION_ID_LENGTH_MAX) {
+    state.extra.socket.close(CloseCode.BadRequest, 'Invalid message received');
+    return [];
+  }
   if (Object.keys(state.subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
     return [
       new GraphQLError(`A connection holds ${OPERATIONS_PER_SOCKET_MAX} operations at the most.`, {
@@ -146,12 +165,14 @@ async function prepare(
   try {
     const prepared = operations.prepare(payload.query, payload.operationName);
     if (prepared.errors) return prepared.errors;
-    const context = await operationContext(state, payload);
+    const context = await operationContext(deps, state, payload);
     const asked = {
       document: prepared.document,
       operationName: payload.operationName,
       variableValues: payload.variables,
     };
+    const costly = operations.tooCostly(asked);
+    if (costly) return [costly];
     const refusal = await limits.admit(context, asked);
     if (refusal && prepared.kind !== 'mutation') return [refusalError(refusal)];
     context.refusal = refusal; // mutations say it in their unions

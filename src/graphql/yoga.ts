@@ -3,10 +3,12 @@ import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { bearerToken } from './bearer-token.ts';
+import type { Connections } from './connections.ts';
 import type { Context, Services } from './context.ts';
+import { tooManyConnections } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
-import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
+import { type GraphiQLPage, renderGraphiQLPage, usePagePolicy } from './graphiql.ts';
 import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
@@ -41,13 +43,14 @@ export function createGraphQLServer(options: {
   services: Services;
   fanOut: FanOut;
   limits: RateLimits;
+  connections: Connections;
   /** The plugin that keeps answers, see `response-cache.ts`. */
   responseCache: Plugin;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   graphiql: GraphiQLPage | undefined;
 }): GraphQLOverHttp {
-  const { operations, services, fanOut, limits, log, isAllowedOrigin, graphiql } = options;
+  const { operations, services, fanOut, limits, connections, log, isAllowedOrigin, graphiql } = options;
   const eventStreams = new WeakSet<ServerResponse>();
   const yoga = createYoga<HttpContext, Context>({
     schema: options.schema,
@@ -66,13 +69,19 @@ export function createGraphQLServer(options: {
     graphiql: graphiql ? (request) => graphiql(request) : false,
     renderGraphiQL: renderGraphiQLPage,
     plugins: [
+      usePagePolicy(),
       useBoundedBody(BODY_SIZE_MAX),
       useOperations(operations, limits),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
-          const { res, actor } = args.contextValue as HttpContext & Context;
+          const { req, res, actor } = args.contextValue as HttpContext & Context;
           setSubscribeFn(async (subscription) => {
+            const costly = operations.tooCostly(subscription);
+            if (costly) return { errors: [costly] };
+            const places = [connections.fromNetwork(req), actor ? connections.ofViewer(actor.id) : () => {}];
+            for (const release of places) if (release) atClose(res, release);
+            if (places.includes(undefined)) return { errors: [tooManyConnections(429)] };
             const refusal = await limits.admit(subscription.contextValue as Context, subscription);
             if (refusal) return refusalResult(refusal);
             const results = await fanOut.subscribe(subscription);

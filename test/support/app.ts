@@ -21,6 +21,9 @@ export const FAN_OUT = { shared: process.env.TEST_FAN_OUT !== 'alone', windowMs:
 /** Tests ask for more than people do; those of the limits set their own. */
 export const NO_RATE_LIMITS = { viewer: 0, money: 0, ip: 0, loopback: false };
 
+/** Likewise: a test's crowd is one address, and often one viewer. */
+export const NO_CONNECTION_LIMITS = { viewer: 0, ip: 0, loopback: false };
+
 /** How much servers log. TEST_LOG_LEVEL=debug shows what they say. */
 export const LOG_LEVEL = (process.env.TEST_LOG_LEVEL ?? 'silent') as LogLevel;
 
@@ -44,6 +47,7 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     stripe: undefined,
     simulate: false,
     rateLimits: NO_RATE_LIMITS,
+    connectionLimits: NO_CONNECTION_LIMITS,
     trustProxy: 0,
     allowedOrigins: [],
     introspection: true,

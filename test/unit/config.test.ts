@@ -30,6 +30,7 @@ describe('what holds without settings', () => {
       voucherSecret: undefined,
       simulate: true,
       rateLimits: { viewer: 6_000, money: 3_000, ip: 60_000, loopback: false },
+      connectionLimits: { viewer: 50, ip: 5_000, loopback: false },
       trustProxy: 0,
       allowedOrigins: [],
       introspection: true,
@@ -43,7 +44,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -79,6 +80,8 @@ describe('settings', () => {
       RATE_LIMIT_VIEWER: '100',
       RATE_LIMIT_MONEY: 'off',
       RATE_LIMIT_IP: '0',
+      CONNECTION_LIMIT_VIEWER: 'off',
+      CONNECTION_LIMIT_IP: '7',
       TRUST_PROXY: '2',
       DATABASE_REPLICA_URL: 'postgres://hadiya:pass@copy.example.com/hadiya',
       ALLOWED_ORIGINS: 'https://shop.example.com, http://localhost:5173',
@@ -101,6 +104,7 @@ describe('settings', () => {
       stripe: { secretKey: 'sk_test_51Hadiya', webhookSecret: 'whsec_Hadiya' },
       simulate: true,
       rateLimits: { viewer: 100, money: 0, ip: 0, loopback: true },
+      connectionLimits: { viewer: 0, ip: 7, loopback: true },
       trustProxy: 2,
       allowedOrigins: ['https://shop.example.com', 'http://localhost:5173'],
       introspection: true,
@@ -162,6 +166,8 @@ describe('wrong settings', () => {
     ['RATE_LIMIT_VIEWER', '-1'],
     ['RATE_LIMIT_MONEY', 'on'],
     ['RATE_LIMIT_IP', '10000001'],
+    ['CONNECTION_LIMIT_VIEWER', '0'],
+    ['CONNECTION_LIMIT_IP', '1000001'],
     ['TRUST_PROXY', '11'],
     ['DATABASE_REPLICA_URL', 'mysql://u:p@h/d'],
     ['DATABASE_REPLICA_URL', 'postgres://u:p@h'],
