@@ -43,6 +43,7 @@ import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { createOperations } from './graphql/operations.ts';
+import { loadPersistedDocuments } from './graphql/persisted-manifest.ts';
 import { RateLimits } from './graphql/rate-limit.ts';
 import { useResponseCache } from './graphql/response-cache.ts';
 import { buildSchema } from './graphql/schema.ts';
@@ -104,16 +105,22 @@ export async function createApp(
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
-  const graphiql = createGraphiQLPage(services, demo);
+  const graphiql = config.persistedOnly ? undefined : createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
   const mask = (error: unknown) =>
     maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
   const operations = createOperations({ schema, maskError: mask });
+  const manifests = { paths: config.persistedDocuments, only: config.persistedOnly };
+  const persisted = await loadPersistedDocuments(manifests, operations).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
   const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
     operations,
+    persisted,
     mask,
     services,
     fanOut,
@@ -123,7 +130,7 @@ export async function createApp(
     isAllowedOrigin,
     graphiql,
   });
-  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
+  const sockets = createGraphQLSockets({ schema, operations, persisted, fanOut, limits, services, log });
   const server = createHttpServer({
     yoga,
     isEventStream,

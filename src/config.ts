@@ -53,8 +53,8 @@ export type Config = {
   allowedOrigins: string[];
   /** Whether clients may ask for the schema, and are told names close to one that is wrong. */
   introspection: boolean;
-  /** The file of the documents that clients may send by their hash; undefined: there is none. */
-  persistedDocuments: string | undefined;
+  /** Manifests of the documents that clients may send by their hash: files, or directories of them. */
+  persistedDocuments: string[];
   /** Whether nothing but those documents is executed. */
   persistedOnly: boolean;
   /** For how many days after its end the log of a stream is kept; undefined: for ever. */
@@ -109,7 +109,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   };
   const auth = readAuth(reader);
   const demo = auth.mode === 'demo';
-  const persistedDocuments = readPath(reader, 'PERSISTED_DOCUMENTS');
+  const persistedDocuments = readList(reader, 'PERSISTED_DOCUMENTS').map((path) => resolve(path));
   const config: Config = {
     port: readPort(reader),
     // In demo mode anybody may sign in as anybody: only this machine gets to.
@@ -251,14 +251,9 @@ function readOrigins(reader: Reader): string[] {
   return origins;
 }
 
-function readPath(reader: Reader, name: string): string | undefined {
-  const path = reader.get(name);
-  return path === undefined ? undefined : resolve(path);
-}
-
-function readPersistedOnly(reader: Reader, documents: string | undefined): boolean {
+function readPersistedOnly(reader: Reader, documents: readonly string[]): boolean {
   const only = readSwitch(reader, 'PERSISTED_ONLY') ?? false;
-  if (only && documents === undefined) {
+  if (only && documents.length === 0) {
     reader.problem('PERSISTED_ONLY is on without PERSISTED_DOCUMENTS: name the file of the documents, too');
   }
   return only;

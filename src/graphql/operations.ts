@@ -54,6 +54,8 @@ export type ReadDocument = { document: DocumentNode | undefined; errors: readonl
 export type Operations = {
   /** Parses and validates a text, or remembers. */
   read: (text: string) => ReadDocument;
+  /** As `read`, but a text that is right is remembered for ever: for documents that the operator chose. */
+  keep: (text: string) => ReadDocument;
   /** The operation of the text with this name; without a name, the only one. */
   prepare: (text: string, operationName?: string | null) => PreparedOperation | RefusedOperation;
   /** Executes an operation of a document that is valid, whoever parsed it. Errors are masked. */
@@ -65,7 +67,7 @@ export type Operations = {
 /** @param options.maskError what a client may see of an error; hears of every error once */
 export function createOperations(options: { schema: GraphQLSchema; maskError: (error: unknown) => Error }): Operations {
   const { schema } = options;
-  const read = createReader(schema);
+  const { read, keep } = createReader(schema);
   /** By document, then by operation name. Goes with the document. */
   const prepared = new WeakMap<DocumentNode, Map<string | null, PreparedOperation>>();
 
@@ -87,6 +89,7 @@ export function createOperations(options: { schema: GraphQLSchema; maskError: (e
   };
   return {
     read,
+    keep,
     prepare,
     execute: (args) =>
       prepareDocument(args.document, args.operationName ?? null)?.execute(args) ?? { errors: [noSuchOperation()] },
@@ -113,10 +116,11 @@ function prepareOperation(
   };
 }
 
-function createReader(schema: GraphQLSchema): (text: string) => ReadDocument {
+function createReader(schema: GraphQLSchema): Pick<Operations, 'read' | 'keep'> {
   const cache = new Lru<ReadDocument>(CACHED_CHARACTERS_MAX);
-  return (text) => {
-    const known = cache.get(text);
+  const kept = new Map<string, ReadDocument>();
+  const read = (text: string): ReadDocument => {
+    const known = kept.get(text) ?? cache.get(text);
     if (known) return known;
     const fresh = readDocument(schema, text);
     // What is refused is not kept: a hundred errors outweigh their text.
@@ -125,6 +129,12 @@ function createReader(schema: GraphQLSchema): (text: string) => ReadDocument {
     }
     return fresh;
   };
+  const keep = (text: string): ReadDocument => {
+    const document = read(text);
+    if (document.errors.length === 0) kept.set(text, document);
+    return document;
+  };
+  return { read, keep };
 }
 
 function readDocument(schema: GraphQLSchema, text: string): ReadDocument {

@@ -8,6 +8,7 @@ import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
+import type { PersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
 import { createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
@@ -31,6 +32,7 @@ type Socket = SocketState<Record<string, unknown> | undefined, Extra>;
 type Deps = {
   schema: GraphQLSchema;
   operations: Operations;
+  persisted: PersistedDocuments;
   fanOut: FanOut;
   limits: RateLimits;
   services: Services;
@@ -70,7 +72,9 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
 
 /** What a `subscribe` message carries. */
 type SubscribePayload = {
+  /** Empty where the document is named by its hash: graphql-ws insists on a text. */
   query: string;
+  documentId?: unknown;
   operationName?: string | null;
   variables?: Record<string, unknown> | null;
   extensions?: Record<string, unknown> | null;
@@ -131,7 +135,7 @@ function closeAtExpiry(extra: Extra, at: Date): void {
  * close the socket and every other subscription on it (4500).
  */
 async function prepare(
-  { schema, operations, limits, log }: Deps,
+  { schema, operations, persisted, limits, log }: Deps,
   state: Socket,
   operationId: string,
   payload: SubscribePayload,
@@ -144,7 +148,9 @@ async function prepare(
     ];
   }
   try {
-    const prepared = operations.prepare(payload.query, payload.operationName);
+    const { text = payload.query, error: unknownDocument } = persisted.resolve(payload) ?? {};
+    if (unknownDocument) return [unknownDocument];
+    const prepared = operations.prepare(text, payload.operationName);
     if (prepared.errors) return prepared.errors;
     const context = await operationContext(state, payload);
     const asked = {

@@ -9,6 +9,7 @@ import type { FanOut } from './fan-out/fan-out.ts';
 import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
 import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
+import { type PersistedDocuments, usePersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
 import { useBoundedBody } from './request-body.ts';
 
@@ -36,6 +37,7 @@ export function createGraphQLServer(options: {
   schema: GraphQLSchema;
   /** What parses, validates and executes; the WebSocket shares it. */
   operations: Operations;
+  persisted: PersistedDocuments;
   /** What a client may see of an error. */
   mask: (error: unknown) => Error;
   services: Services;
@@ -56,6 +58,7 @@ export function createGraphQLServer(options: {
     landingPage: false,
     multipart: false,
     maxRequestBodySize: false, // useBoundedBody sees to it
+    extraParamNames: ['documentId'], // see usePersistedDocuments
     parserAndValidationCache: false, // useOperations has a bounded one
     cors: (request) => {
       const origin = request.headers.get('origin');
@@ -67,6 +70,7 @@ export function createGraphQLServer(options: {
     renderGraphiQL: renderGraphiQLPage,
     plugins: [
       useBoundedBody(BODY_SIZE_MAX),
+      usePersistedDocuments(options.persisted),
       useOperations(operations, limits),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
