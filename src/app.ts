@@ -194,7 +194,7 @@ async function createDomains(
   const counters = await createCounters(config, { db, bus, log });
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
-  const tokens = createTokens(await tokenKeys(config), log);
+  const tokens = createTokens(await tokenKeys(config), log, config.auth.mode === 'demo' ? {} : config.auth);
   const accounts = createAccounts({ db, tokens, wallets, operators: new Set(config.operators) });
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);

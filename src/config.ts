@@ -9,7 +9,13 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** How tokens are checked. `demo`: Hadiya issues them itself, to anybody. */
-export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } | { mode: 'jwks'; url: string };
+export type AuthConfig =
+  | { mode: 'demo' }
+  | (({ mode: 'secret'; secret: string } | { mode: 'jwks'; url: string }) & {
+      /** What a token must have in `aud` and `iss`. Undefined: anything. */
+      audience?: string | undefined;
+      issuer?: string | undefined;
+    });
 
 /** The account at Stripe that charges, and the secret that it signs webhooks with. */
 export type StripeConfig = { secretKey: string; webhookSecret: string };
@@ -170,8 +176,13 @@ function readAuth(reader: Reader): AuthConfig {
   if (secret !== undefined && reader.get('JWKS_URL') !== undefined) {
     reader.problem('JWT_SECRET and JWKS_URL are both set: keep the one that your identity provider signs with');
   }
-  if (secret !== undefined) return { mode: 'secret', secret };
-  return url === undefined ? { mode: 'demo' } : { mode: 'jwks', url: url.text };
+  const scope = { audience: reader.get('JWT_AUDIENCE'), issuer: reader.get('JWT_ISSUER') };
+  if (secret !== undefined) return { mode: 'secret', secret, ...scope };
+  if (url !== undefined) return { mode: 'jwks', url: url.text, ...scope };
+  if (scope.audience !== undefined || scope.issuer !== undefined) {
+    reader.problem('JWT_AUDIENCE and JWT_ISSUER need JWT_SECRET or JWKS_URL: the demo signs its tokens itself');
+  }
+  return { mode: 'demo' };
 }
 
 function readSecret(reader: Reader, name: string): string | undefined {

@@ -43,7 +43,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL JWT_AUDIENCE JWT_ISSUER VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -149,6 +149,19 @@ describe('the two secrets of Stripe', () => {
     const problems = problemsOf({ ...right, [name]: value });
     expect(problems).toEqual([expect.stringMatching(new RegExp(`^${name} [^\\n]+: [^\\n]+$`))]);
     expect(problems[0]).not.toContain('Geheim');
+  });
+});
+
+describe('tokens', () => {
+  test('JWT_AUDIENCE and JWT_ISSUER narrow what a provider signs, and mean nothing in the demo', () => {
+    const scope = { JWT_AUDIENCE: 'https://hadiya.example.com', JWT_ISSUER: 'https://id.example.com/' };
+    const read = { audience: scope.JWT_AUDIENCE, issuer: scope.JWT_ISSUER };
+    expect(loadConfig({ JWT_SECRET: SECRET, ...scope }).auth).toEqual({ mode: 'secret', secret: SECRET, ...read });
+    const url = 'https://id.example.com/keys';
+    expect(loadConfig({ JWKS_URL: url, ...scope }).auth).toEqual({ mode: 'jwks', url, ...read });
+    for (const [name, value] of Object.entries(scope)) {
+      expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(/^JWT_AUDIENCE and JWT_ISSUER need/)]);
+    }
   });
 });
 
