@@ -3,7 +3,8 @@ import type { CodegenConfig } from '@graphql-codegen/cli';
 /** How documents are typed: scalars as JSON has them, enums as unions of strings. */
 const typed = {
   preset: 'client' as const,
-  presetConfig: { fragmentMasking: false },
+  // The manifest, persisted-documents.json, and in each document its hash; see docs/persisted-documents.md.
+  presetConfig: { fragmentMasking: false, persistedDocuments: { hashAlgorithm: 'sha256' as const } },
   config: {
     useTypeImports: true,
     enumsAsTypes: true,

@@ -45,6 +45,7 @@ import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { withoutSuggestion } from './graphql/limits/suggestions.ts';
 import { createOperations } from './graphql/operations.ts';
+import { loadPersistedDocuments } from './graphql/persisted-manifest.ts';
 import { RateLimits } from './graphql/rate-limit.ts';
 import { useResponseCache } from './graphql/response-cache.ts';
 import { buildSchema } from './graphql/schema.ts';
@@ -107,7 +108,7 @@ export async function createApp(
   const { db } = services;
 
   const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
-  const graphiql = createGraphiQLPage(services, demo);
+  const graphiql = config.persistedOnly ? undefined : createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
   const { introspection } = config;
   const mask = (error: unknown) => {
@@ -115,12 +116,18 @@ export async function createApp(
     return introspection ? shown : withoutSuggestion(shown);
   };
   const operations = createOperations({ schema, maskError: mask, introspection });
+  const manifests = { paths: config.persistedDocuments, only: config.persistedOnly };
+  const persisted = await loadPersistedDocuments(manifests, operations).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
   const connections = new Connections({ ...config.connectionLimits, trustProxy: config.trustProxy });
   const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
     operations,
+    persisted,
     mask,
     services,
     fanOut,
@@ -131,7 +138,7 @@ export async function createApp(
     isAllowedOrigin,
     graphiql: introspection ? graphiql : undefined,
   });
-  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, connections, services, log });
+  const sockets = createGraphQLSockets({ schema, operations, persisted, fanOut, limits, connections, services, log });
   const server = createHttpServer({
     yoga,
     isEventStream,
@@ -195,7 +202,7 @@ async function createDomains(
   const counters = await createCounters(config, { db, bus, log });
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
-  const tokens = createTokens(await tokenKeys(config), log);
+  const tokens = createTokens(await tokenKeys(config), log, config.auth.mode === 'demo' ? {} : config.auth);
   const accounts = createAccounts({ db, tokens, wallets, operators: new Set(config.operators) });
   const stripe = await createStripe(config, { db, log }, overrides.stripe);
   const provider = overrides.paymentProvider ?? stripe?.provider ?? createSandboxProvider(db);

@@ -9,7 +9,13 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** How tokens are checked. `demo`: Hadiya issues them itself, to anybody. */
-export type AuthConfig = { mode: 'demo' } | { mode: 'secret'; secret: string } | { mode: 'jwks'; url: string };
+export type AuthConfig =
+  | { mode: 'demo' }
+  | (({ mode: 'secret'; secret: string } | { mode: 'jwks'; url: string }) & {
+      /** What a token must have in `aud` and `iss`. Undefined: anything. */
+      audience?: string | undefined;
+      issuer?: string | undefined;
+    });
 
 /** The account at Stripe that charges, and the secret that it signs webhooks with. */
 export type StripeConfig = { secretKey: string; webhookSecret: string };
@@ -63,8 +69,8 @@ export type Config = {
   allowedOrigins: string[];
   /** Whether clients may ask for the schema, and are told names close to one that is wrong. */
   introspection: boolean;
-  /** The file of the documents that clients may send by their hash; undefined: there is none. */
-  persistedDocuments: string | undefined;
+  /** Manifests of the documents that clients may send by their hash: files, or directories of them. */
+  persistedDocuments: string[];
   /** Whether nothing but those documents is executed. */
   persistedOnly: boolean;
   /** For how many days after its end the log of a stream is kept; undefined: for ever. */
@@ -122,7 +128,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   };
   const auth = readAuth(reader);
   const demo = auth.mode === 'demo';
-  const persistedDocuments = readPath(reader, 'PERSISTED_DOCUMENTS');
+  const persistedDocuments = readList(reader, 'PERSISTED_DOCUMENTS').map((path) => resolve(path));
   const config: Config = {
     port: readPort(reader),
     // In demo mode anybody may sign in as anybody: only this machine gets to.
@@ -188,8 +194,13 @@ function readAuth(reader: Reader): AuthConfig {
   if (secret !== undefined && reader.get('JWKS_URL') !== undefined) {
     reader.problem('JWT_SECRET and JWKS_URL are both set: keep the one that your identity provider signs with');
   }
-  if (secret !== undefined) return { mode: 'secret', secret };
-  return url === undefined ? { mode: 'demo' } : { mode: 'jwks', url: url.text };
+  const scope = { audience: reader.get('JWT_AUDIENCE'), issuer: reader.get('JWT_ISSUER') };
+  if (secret !== undefined) return { mode: 'secret', secret, ...scope };
+  if (url !== undefined) return { mode: 'jwks', url: url.text, ...scope };
+  if (scope.audience !== undefined || scope.issuer !== undefined) {
+    reader.problem('JWT_AUDIENCE and JWT_ISSUER need JWT_SECRET or JWKS_URL: the demo signs its tokens itself');
+  }
+  return { mode: 'demo' };
 }
 
 function readSecret(reader: Reader, name: string): string | undefined {
@@ -269,14 +280,9 @@ function readOrigins(reader: Reader): string[] {
   return origins;
 }
 
-function readPath(reader: Reader, name: string): string | undefined {
-  const path = reader.get(name);
-  return path === undefined ? undefined : resolve(path);
-}
-
-function readPersistedOnly(reader: Reader, documents: string | undefined): boolean {
+function readPersistedOnly(reader: Reader, documents: readonly string[]): boolean {
   const only = readSwitch(reader, 'PERSISTED_ONLY') ?? false;
-  if (only && documents === undefined) {
+  if (only && documents.length === 0) {
     reader.problem('PERSISTED_ONLY is on without PERSISTED_DOCUMENTS: name the file of the documents, too');
   }
   return only;

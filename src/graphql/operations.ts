@@ -51,6 +51,8 @@ export type RefusedOperation = { errors: readonly GraphQLError[] };
 export type Operations = {
   /** Parses and validates a text, or remembers. */
   read: (text: string) => ReadDocument;
+  /** As `read`, but a text that is right is remembered for ever: for documents that the operator chose. */
+  keep: (text: string) => ReadDocument;
   /** The operation of the text with this name; without a name, the only one. */
   prepare: (text: string, operationName?: string | null) => PreparedOperation | RefusedOperation;
   /** Why an operation of a valid document must not be executed, or opened, with these variables: it would cost too much. */
@@ -70,7 +72,7 @@ export function createOperations({
   ...options
 }: { schema: GraphQLSchema; maskError: (error: unknown) => Error } & Partial<Openness>): Operations {
   const { schema } = options;
-  const read = createReader(schema, { introspection });
+  const { read, keep } = createReader(schema, { introspection });
   /** By document, then by operation name. Goes with the document. */
   const prepared = new WeakMap<DocumentNode, Map<string | null, PreparedOperation>>();
 
@@ -92,6 +94,7 @@ export function createOperations({
   };
   return {
     read,
+    keep,
     prepare,
     tooCostly: createCostLimit(schema, options.maskError),
     execute: (args) =>
@@ -119,10 +122,11 @@ function prepareOperation(
   };
 }
 
-function createReader(schema: GraphQLSchema, openness: Openness): (text: string) => ReadDocument {
+function createReader(schema: GraphQLSchema, openness: Openness): Pick<Operations, 'read' | 'keep'> {
   const cache = new Lru<ReadDocument>(CACHED_CHARACTERS_MAX);
-  return (text) => {
-    const known = cache.get(text);
+  const kept = new Map<string, ReadDocument>();
+  const read = (text: string): ReadDocument => {
+    const known = kept.get(text) ?? cache.get(text);
     if (known) return known;
     const fresh = readDocument(schema, text, openness);
     // What is refused is not kept: a hundred errors outweigh their text.
@@ -131,6 +135,12 @@ function createReader(schema: GraphQLSchema, openness: Openness): (text: string)
     }
     return fresh;
   };
+  const keep = (text: string): ReadDocument => {
+    const document = read(text);
+    if (document.errors.length === 0) kept.set(text, document);
+    return document;
+  };
+  return { read, keep };
 }
 
 function noSuchOperation(): GraphQLError {

@@ -9,6 +9,7 @@ import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
+import type { PersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
 import { CLOSE_TOO_MANY, createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
@@ -34,6 +35,7 @@ type Socket = SocketState<Record<string, unknown> | undefined, Extra>;
 type Deps = {
   schema: GraphQLSchema;
   operations: Operations;
+  persisted: PersistedDocuments;
   fanOut: FanOut;
   limits: RateLimits;
   connections: Connections;
@@ -74,7 +76,9 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
 
 /** What a `subscribe` message carries. */
 type SubscribePayload = {
+  /** Empty where the document is named by its hash: graphql-ws insists on a text. */
   query: string;
+  documentId?: unknown;
   operationName?: string | null;
   variables?: Record<string, unknown> | null;
   extensions?: Record<string, unknown> | null;
@@ -150,7 +154,7 @@ async function prepare(
   operationId: string,
   payload: SubscribePayload,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
-  const { schema, operations, limits, log } = deps;
+  const { schema, operations, persisted, limits, log } = deps;
   if (operationId.length > OPERATION_ID_LENGTH_MAX) {
     state.extra.socket.close(CloseCode.BadRequest, 'Invalid message received');
     return [];
@@ -163,7 +167,9 @@ async function prepare(
     ];
   }
   try {
-    const prepared = operations.prepare(payload.query, payload.operationName);
+    const { text = payload.query, error: unknownDocument } = persisted.resolve(payload) ?? {};
+    if (unknownDocument) return [unknownDocument];
+    const prepared = operations.prepare(text, payload.operationName);
     if (prepared.errors) return prepared.errors;
     const context = await operationContext(deps, state, payload);
     const asked = {

@@ -11,6 +11,7 @@ import type { FanOut } from './fan-out/fan-out.ts';
 import { type GraphiQLPage, renderGraphiQLPage, usePagePolicy } from './graphiql.ts';
 import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
+import { type PersistedDocuments, usePersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
 import { useBoundedBody } from './request-body.ts';
 
@@ -38,6 +39,7 @@ export function createGraphQLServer(options: {
   schema: GraphQLSchema;
   /** What parses, validates and executes; the WebSocket shares it. */
   operations: Operations;
+  persisted: PersistedDocuments;
   /** What a client may see of an error. */
   mask: (error: unknown) => Error;
   services: Services;
@@ -59,6 +61,7 @@ export function createGraphQLServer(options: {
     landingPage: false,
     multipart: false,
     maxRequestBodySize: false, // useBoundedBody sees to it
+    extraParamNames: ['documentId'], // see usePersistedDocuments
     parserAndValidationCache: false, // useOperations has a bounded one
     cors: (request) => {
       const origin = request.headers.get('origin');
@@ -71,6 +74,7 @@ export function createGraphQLServer(options: {
     plugins: [
       usePagePolicy(),
       useBoundedBody(BODY_SIZE_MAX),
+      usePersistedDocuments(options.persisted),
       useOperations(operations, limits),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {

@@ -6,6 +6,7 @@ import { test as base, expect } from 'vitest';
 import { cloneDatabase } from '../support/database.ts';
 import { freshHandle, mutate, query } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
+import { QUIET } from './support/shared-server.ts';
 import { expectNothingWritten } from './support/unchanged.ts';
 
 const ALGORITHM = 'RS256';
@@ -49,7 +50,7 @@ const test = base
   })
   .extend('server', async ({ db, provider }, { onCleanup }) => {
     const url = `http://127.0.0.1:${(provider.http.address() as AddressInfo).port}/jwks`;
-    const server = await startServer({ databaseUrl: db.url, config: { auth: { mode: 'jwks', url } } });
+    const server = await startServer({ ...QUIET, databaseUrl: db.url, config: { auth: { mode: 'jwks', url } } });
     onCleanup(() => server.close());
     return server;
   });

@@ -2,7 +2,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { print } from 'graphql';
 import { createClient } from 'graphql-ws';
-import { expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { WebSocket } from 'ws';
 import {
   BuyCoinsDocument,
@@ -13,6 +13,7 @@ import {
   type OrderUpdatesSubscription,
   SendGiftDocument,
   ShelfDocument,
+  type ShelfQuery,
   ShopDocument,
   SignInDocument,
   WatchDocument,
@@ -118,4 +119,29 @@ test('buy a product of the demo, follow the order and cancel it', async ({ serve
   expect((await updates.next()).value?.data?.orderUpdates.state).toBe('CANCELLED');
   await updates.return?.();
   await client.dispose();
+});
+
+describe('with persisted documents only', () => {
+  const persistedDocuments = [new URL('../generated/persisted-documents.json', import.meta.url).pathname];
+  test.override('serverOptions', { config: { persistedDocuments, persistedOnly: true } });
+
+  /** The identifier that `npm run generate:documents` puts into each document. */
+  const idOf = (document: object) => (document as { __meta__: { hash: string } }).__meta__.hash;
+
+  test('the hash alone is enough, over HTTP and over WebSocket', async ({ server }) => {
+    const body = JSON.stringify({ documentId: idOf(ShelfDocument), variables: { creator: 'pinkydoll' } });
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(server.url, { method: 'POST', headers, body });
+    const { data } = (await response.json()) as { data: ShelfQuery };
+    const client = createClient({ url: server.url.replace('http', 'ws'), webSocketImpl: WebSocket });
+    const sha256Hash = idOf(WatchDocument).replace('sha256:', '');
+    const feed = client.iterate<WatchSubscription>({
+      query: '',
+      extensions: { persistedQuery: { version: 1, sha256Hash } },
+      variables: { streamId: data.creator!.currentStream!.id, after: '' },
+    });
+    expect((await feed.next()).value?.data?.liveEvents.node).toMatchObject({ __typename: 'StreamStarted', seq: 1 });
+    await feed.return?.();
+    await client.dispose();
+  });
 });

@@ -51,7 +51,7 @@ export function createTestApp(options: TestAppOptions): Promise<App> {
     trustProxy: 0,
     allowedOrigins: [],
     introspection: true,
-    persistedDocuments: undefined,
+    persistedDocuments: [],
     persistedOnly: false,
     eventRetentionDays: undefined,
     fanOut: FAN_OUT,

@@ -34,7 +34,7 @@ describe('what holds without settings', () => {
       trustProxy: 0,
       allowedOrigins: [],
       introspection: true,
-      persistedDocuments: undefined,
+      persistedDocuments: [],
       persistedOnly: false,
       eventRetentionDays: undefined,
       fanOut: { shared: true, windowMs: 20 },
@@ -44,7 +44,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL JWT_AUDIENCE JWT_ISSUER VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -86,7 +86,7 @@ describe('settings', () => {
       DATABASE_REPLICA_URL: 'postgres://hadiya:pass@copy.example.com/hadiya',
       ALLOWED_ORIGINS: 'https://shop.example.com, http://localhost:5173',
       INTROSPECTION: 'on',
-      PERSISTED_DOCUMENTS: '/etc/hadiya/documents.json',
+      PERSISTED_DOCUMENTS: '/etc/hadiya/documents.json, /etc/hadiya/more',
       PERSISTED_ONLY: 'on',
       EVENT_RETENTION_DAYS: '90',
       LOG_LEVEL: 'silent',
@@ -108,7 +108,7 @@ describe('settings', () => {
       trustProxy: 2,
       allowedOrigins: ['https://shop.example.com', 'http://localhost:5173'],
       introspection: true,
-      persistedDocuments: '/etc/hadiya/documents.json',
+      persistedDocuments: ['/etc/hadiya/documents.json', '/etc/hadiya/more'],
       persistedOnly: true,
       eventRetentionDays: 90,
       fanOut: { shared: false, windowMs: 0 },
@@ -153,6 +153,19 @@ describe('the two secrets of Stripe', () => {
     const problems = problemsOf({ ...right, [name]: value });
     expect(problems).toEqual([expect.stringMatching(new RegExp(`^${name} [^\\n]+: [^\\n]+$`))]);
     expect(problems[0]).not.toContain('Geheim');
+  });
+});
+
+describe('tokens', () => {
+  test('JWT_AUDIENCE and JWT_ISSUER narrow what a provider signs, and mean nothing in the demo', () => {
+    const scope = { JWT_AUDIENCE: 'https://hadiya.example.com', JWT_ISSUER: 'https://id.example.com/' };
+    const read = { audience: scope.JWT_AUDIENCE, issuer: scope.JWT_ISSUER };
+    expect(loadConfig({ JWT_SECRET: SECRET, ...scope }).auth).toEqual({ mode: 'secret', secret: SECRET, ...read });
+    const url = 'https://id.example.com/keys';
+    expect(loadConfig({ JWKS_URL: url, ...scope }).auth).toEqual({ mode: 'jwks', url, ...read });
+    for (const [name, value] of Object.entries(scope)) {
+      expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(/^JWT_AUDIENCE and JWT_ISSUER need/)]);
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
+  type JWTVerifyResult,
   jwtVerify,
   SignJWT,
 } from 'jose';
@@ -18,6 +19,12 @@ export const REMEMBER_MS_MAX = 30_000;
 /** Characters of tokens that are remembered. They have some hundred to a thousand each, and only those that held are. */
 const REMEMBERED_CHARACTERS_MAX = 8 * 1024 * 1024;
 const CLOCK_TOLERANCE_S = 5;
+/** A longer token is nobody's: those of providers have some hundred to a few thousand characters. */
+const TOKEN_CHARS_MAX = 16 * 1024;
+/** A token that would hold for longer is a mistake of the provider's, and could not be taken back. */
+const LIFETIME_S_MAX = 366 * 24 * 60 * 60;
+/** What a token may say that it is. Others, such as `logout+jwt`, are signed by the same keys for other purposes. */
+const TYPES: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'at+jwt']);
 const REQUIRED_CLAIMS = ['sub', 'exp'];
 const ASYMMETRIC_ALGORITHMS = [
   'RS256',
@@ -57,18 +64,26 @@ export type Tokens = {
 /** Where keys come from: a secret shared with the identity provider (or the demo's own), or the provider's JWKS URL. */
 export type TokenKeys = { secret: string } | { jwksUrl: string };
 
+/** What a token must say beside that: whom it is for and who made it. Undefined: anything. */
+export type TokenScope = { audience?: string | undefined; issuer?: string | undefined };
+
 /** The identity provider does not answer, or not with keys. */
 class KeysUnavailableError extends Error {}
 
 /** Tokens are JWTs. Algorithms are fixed by the kind of key, so a token cannot choose its own. */
-export function createTokens(keys: TokenKeys, log: Logger): Tokens {
+export function createTokens(keys: TokenKeys, log: Logger, scope: TokenScope = {}): Tokens {
   const secret = 'secret' in keys ? new TextEncoder().encode(keys.secret) : undefined;
-  const verify = secret ? verifierOfSecret(secret) : verifierOfJwks((keys as { jwksUrl: string }).jwksUrl);
+  const verify = secret
+    ? verifierOfSecret(secret, scope)
+    : verifierOfJwks((keys as { jwksUrl: string }).jwksUrl, scope);
   return {
     check: remember(async (token) => {
+      if (token.length > TOKEN_CHARS_MAX) return { ok: false, reason: 'invalid' };
       try {
-        const payload = await verify(token);
-        return isText(payload.sub) ? { ok: true, claims: toClaims(payload) } : { ok: false, reason: 'invalid' };
+        const { payload, protectedHeader } = await verify(token);
+        return isText(payload.sub) && isTimely(payload) && isAccess(protectedHeader.typ)
+          ? { ok: true, claims: toClaims(payload) }
+          : { ok: false, reason: 'invalid' };
       } catch (error) {
         if (error instanceof errors.JWTExpired) return { ok: false, reason: 'expired' };
         if (error instanceof errors.JOSEError) return { ok: false, reason: 'invalid' };
@@ -108,11 +123,13 @@ function remember(check: Tokens['check']): Tokens['check'] {
   };
 }
 
-function verifierOfSecret(secret: Uint8Array): (token: string) => Promise<JWTPayload> {
-  return async (token) => (await jwtVerify(token, secret, options(['HS256']))).payload;
+type Verify = (token: string) => Promise<JWTVerifyResult>;
+
+function verifierOfSecret(secret: Uint8Array, scope: TokenScope): Verify {
+  return (token) => jwtVerify(token, secret, options(['HS256'], scope));
 }
 
-function verifierOfJwks(url: string): (token: string) => Promise<JWTPayload> {
+function verifierOfJwks(url: string, scope: TokenScope): Verify {
   const keySet = createRemoteJWKSet(new URL(url));
   const findKey: JWTVerifyGetKey = async (header, token) => {
     try {
@@ -123,11 +140,23 @@ function verifierOfJwks(url: string): (token: string) => Promise<JWTPayload> {
       throw new KeysUnavailableError('no key set', { cause: error });
     }
   };
-  return async (token) => (await jwtVerify(token, findKey, options(ASYMMETRIC_ALGORITHMS))).payload;
+  return (token) => jwtVerify(token, findKey, options(ASYMMETRIC_ALGORITHMS, scope));
 }
 
-function options(algorithms: string[]): JWTVerifyOptions {
-  return { algorithms, requiredClaims: REQUIRED_CLAIMS, clockTolerance: CLOCK_TOLERANCE_S };
+function options(algorithms: string[], { audience, issuer }: TokenScope): JWTVerifyOptions {
+  return { algorithms, requiredClaims: REQUIRED_CLAIMS, clockTolerance: CLOCK_TOLERANCE_S, audience, issuer };
+}
+
+/** Whether a token was issued before now, if it says when, and ends in a time that somebody can mean. */
+function isTimely({ iat, exp }: JWTPayload): boolean {
+  const nowS = Date.now() / 1000;
+  if (iat !== undefined && !(typeof iat === 'number' && iat <= nowS + CLOCK_TOLERANCE_S)) return false;
+  return exp! <= nowS + LIFETIME_S_MAX;
+}
+
+/** Whether a token is one to get in with. */
+function isAccess(typ: unknown): boolean {
+  return TYPES.has(typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ);
 }
 
 /** Whether a claim is text that can be stored; jose looks at its presence only. */
