@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
+import { Retention, type RetentionOptions } from './app/retention.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -78,6 +79,7 @@ export type AppOverrides = {
   pulseIntervalMs?: number;
   trends?: TrendsOptions;
   community?: CommunityOverrides;
+  retention?: RetentionOptions;
 };
 
 /** A running Hadiya. */
@@ -227,6 +229,7 @@ async function createDomains(
     { db, live, bus, wallets, endings, watchHooks, payoutProvider: stripe?.payouts, log },
     overrides.community,
   );
+  const retention = new Retention({ db, log, eventRetentionDays: config.eventRetentionDays }, overrides.retention);
   const services: Services = {
     ...community.services,
     db,
@@ -256,13 +259,13 @@ async function createDomains(
     ]),
     pages: createPages(services),
     start: () => {
-      for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community]) domain.start();
+      for (const domain of [payments, gifts, offers, orders, fulfilment, trends, community, retention]) domain.start();
     },
     endCalls: () => void endCalls(),
     close: async () => {
       await Promise.all([orders.close(), fulfilment.close(), community.close()]);
       await Promise.all([endCalls(), gifts.close(), offers.close(), payments.close(), streams.close()]);
-      await Promise.all([trends.close(), updates.close(), wallets.close()]);
+      await Promise.all([trends.close(), updates.close(), wallets.close(), retention.close()]);
       counters?.close();
       await live.close();
       await db.close();

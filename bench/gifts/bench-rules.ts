@@ -88,7 +88,10 @@ async function open(name: RuleVariant, databaseUrl: string, log: Logger): Promis
   };
 }
 
-/** The functions as they were, in the words of that migration; the answer names what it does not know yet as empty. */
+/**
+ * The functions as they were, in the words of that migration; the answer names what it does not know yet as empty. Their gifts carry
+ * no month, so all lie in the first partition, which gets the index of their keys back.
+ */
 async function restoreEarlier(databaseUrl: string): Promise<void> {
   const migration = await readFile(EARLIER, 'utf8');
   const functionOf = (name: string): string => {
@@ -99,9 +102,15 @@ async function restoreEarlier(databaseUrl: string): Promise<void> {
   await withClient(databaseUrl, async (client) => {
     await client.query(`
       DROP FUNCTION gifts_send_batch(bigint[], text[], bigint[], bigint[], integer[], interval);
-      DROP FUNCTION wallet_move(bigint[], bigint[], text[], bigint[], text[], bigint[], timestamptz, bigint[])`);
+      DROP FUNCTION wallet_move(bigint[], bigint[], text[], bigint[], text[], bigint[], timestamptz, bigint[]);
+      CREATE UNIQUE INDEX ON gift_sent_before (viewer_id, idempotency_key)`);
+    await client.query(functionOf('gift_sent_references').replace('CREATE', 'CREATE OR REPLACE'));
     await client.query(functionOf('wallet_move'));
-    await client.query(functionOf('gifts_send_batch').replace(`,"refused":'`, `,"capped":[],"keptOut":[],"refused":'`));
+    await client.query(
+      functionOf('gifts_send_batch')
+        .replace(`,"refused":'`, `,"capped":[],"keptOut":[],"refused":'`)
+        .replaceAll('SELECT * FROM gift_sent WHERE viewer_id', 'SELECT * FROM gift_sent_before WHERE viewer_id'),
+    );
   });
 }
 

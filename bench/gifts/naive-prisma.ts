@@ -54,8 +54,9 @@ export function openNaive(databaseUrl: string, poolSize: number): GiftVariant {
 
 async function sendGift(tx: Prisma.TransactionClient, order: GiftOrder): Promise<GiftAnswer> {
   const { viewerId, idempotencyKey, streamId, giftId, quantity } = order;
-  const known = await tx.giftSent.findUnique({ where: { viewerId_idempotencyKey: { viewerId, idempotencyKey } } });
-  if (known) {
+  const key = await tx.giftKey.findUnique({ where: { viewerId_idempotencyKey: { viewerId, idempotencyKey } } });
+  if (key) {
+    const known = await tx.giftSent.findUniqueOrThrow({ where: { id: key.giftSentId } });
     if (known.streamId !== streamId || known.giftId !== giftId || known.quantity !== quantity) {
       throw new Error('The key stands for another gift');
     }
@@ -78,7 +79,7 @@ async function sendGift(tx: Prisma.TransactionClient, order: GiftOrder): Promise
   });
   const { streak, broken } = await continueStreak(sending);
   const seq = await appendToLog(sending, streak, broken);
-  await payCreator(sending, seq);
+  await payCreator(sending, seq, streak);
   return { kind: 'SENT', seq };
 }
 
@@ -136,12 +137,14 @@ async function appendToLog(sending: Sending, streak: number, broken: GiftStreak 
 }
 
 /** Records the gift, and moves coins and diamonds. Diamonds are rounded on the stream's total, as ours are. */
-async function payCreator(sending: Sending, seq: bigint): Promise<void> {
+async function payCreator(sending: Sending, seq: bigint, streak: number): Promise<void> {
   const { tx, order, coins, at } = sending;
   const stream = await tx.stream.update({ where: { id: order.streamId }, data: { giftCoins: { increment: coins } } });
   const diamondsAt = (total: bigint): bigint => (total * BigInt(stream.rateDiamonds)) / BigInt(stream.rateCoins);
   const diamonds = diamondsAt(stream.giftCoins) - diamondsAt(stream.giftCoins - coins);
-  const { id: causeId } = await tx.giftSent.create({ data: { ...order, coins, diamonds, seq, createdAt: at } });
+  const { id: causeId } = await tx.giftSent.create({ data: { ...order, coins, diamonds, seq, createdAt: at, streak } });
+  const { viewerId, idempotencyKey } = order;
+  await tx.giftKey.create({ data: { viewerId, idempotencyKey, giftSentId: causeId } });
   const add = (id: bigint, amount: bigint): Promise<LedgerAccount> =>
     tx.ledgerAccount.update({ where: { id }, data: { balance: { increment: amount }, version: { increment: 1n } } });
   const gifts = await add(stream.giftsAccountId, coins);

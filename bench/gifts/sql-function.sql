@@ -13,8 +13,9 @@ DECLARE
   earned bigint; shown jsonb; ended jsonb; wallet ledger_account%ROWTYPE; earner ledger_account%ROWTYPE; issuer ledger_account%ROWTYPE;
   moved bigint; link bytea;
 BEGIN
-  SELECT * INTO known FROM gift_sent g WHERE g.viewer_id = p_viewer AND g.idempotency_key = p_key;
+  SELECT k.gift_sent_id INTO gift_row FROM gift_key k WHERE k.viewer_id = p_viewer AND k.idempotency_key = p_key;
   IF FOUND THEN
+    SELECT * INTO known FROM gift_sent g WHERE g.id = gift_row;
     gift_seq := known.seq;
     outcome := CASE WHEN (known.stream_id, known.gift_id, known.quantity) = (p_stream, p_gift, p_quantity)
       THEN 'REPLAYED' ELSE 'CONFLICT' END;
@@ -58,8 +59,9 @@ BEGIN
     SELECT p_stream, gift_seq, 'GIFT_SENT', jsonb_build_object('sender', shown,
         'gift', jsonb_build_object('id', kind.id, 'name', kind.name, 'coins', kind.coins),
         'quantity', p_quantity, 'coins', price, 'streak', streak), at;
-  INSERT INTO gift_sent (viewer_id, idempotency_key, stream_id, gift_id, quantity, coins, diamonds, seq, created_at)
-    VALUES (p_viewer, p_key, p_stream, p_gift, p_quantity, price, earned, gift_seq, at) RETURNING id INTO gift_row;
+  INSERT INTO gift_sent (viewer_id, idempotency_key, stream_id, gift_id, quantity, coins, diamonds, seq, created_at, streak)
+    VALUES (p_viewer, p_key, p_stream, p_gift, p_quantity, price, earned, gift_seq, at, streak) RETURNING id INTO gift_row;
+  INSERT INTO gift_key (viewer_id, idempotency_key, gift_sent_id) VALUES (p_viewer, p_key, gift_row);
   SELECT * INTO earner FROM ledger_account a WHERE a.id = s.gifts_account_id FOR NO KEY UPDATE;
   moved := nextval('transfer_id_seq');
   link := sha256(transfer_body(moved, wallet.id, earner.id, 'COIN', price, 'GIFT_SPENT', gift_row, NULL, at)

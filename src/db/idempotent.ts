@@ -6,6 +6,8 @@ import { brokeConstraint } from './sql-errors.ts';
 export type KeyOfCall = { actorId: bigint; key: string };
 /** What a key stands for: the input that it was used with, as `hashInput` has it, and the JSON value that was returned. */
 export type StoredCall<Result> = { inputHash: string; result: Result };
+/** A key that is known, and since when. */
+export type KnownCall<Result> = StoredCall<Result> & { storedAt: Date };
 
 /** Two servers used a key at once for things that have no lock in common: one of them must look again. */
 export const KEY_TAKEN = 'idempotency_key_pkey';
@@ -15,10 +17,10 @@ const CALL_ATTEMPTS_MAX = 3;
 
 const READ = statement(
   'idempotency.read',
-  `SELECT k.position::int, s.input_hash AS "inputHash", s.result
+  `SELECT k.position::int, s.input_hash AS "inputHash", s.result, s.created_at AS "storedAt"
      FROM unnest($2::bigint[], $3::text[]) WITH ORDINALITY k(actor_id, key, position)
      JOIN LATERAL (
-       SELECT input_hash, result FROM idempotency_key WHERE actor_id = k.actor_id AND operation = $1 AND key = k.key LIMIT 1
+       SELECT input_hash, result, created_at FROM idempotency_key WHERE actor_id = k.actor_id AND operation = $1 AND key = k.key LIMIT 1
      ) s ON true`,
 );
 const STORE = statement(
@@ -33,8 +35,8 @@ export async function readKeys<Result>(
   sql: SqlTransaction,
   operation: string,
   calls: readonly KeyOfCall[],
-): Promise<(StoredCall<Result> | undefined)[]> {
-  const found = await rows<StoredCall<Result> & { position: number }>(sql, READ, [
+): Promise<(KnownCall<Result> | undefined)[]> {
+  const found = await rows<KnownCall<Result> & { position: number }>(sql, READ, [
     operation,
     calls.map(({ actorId }) => actorId),
     calls.map(({ key }) => key),

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert } from '../kernel/assert.ts';
 import { Wake } from '../kernel/wake.ts';
-import { type LiveEvent, RESYNC_REQUIRED } from './live-event.ts';
+import { type LiveEvent, RESYNC_REQUIRED, withResync } from './live-event.ts';
 import type { Source } from './source.ts';
 
 /** Whoever reads a feed at its own pace. */
@@ -83,16 +83,7 @@ export class Feed implements Source<LiveEvent> {
   async #readPast(seq: bigint): Promise<LiveEvent[]> {
     const { head } = this; // of before the read: what is written meanwhile is not pruned
     const page = await this.options.readPage(seq - 1n, this.options.pageSize);
-    const resumesAt = page[0]?.seq ?? head + 1n;
-    if (resumesAt === seq) return page;
-    const missing: LiveEvent = {
-      streamId: this.streamId,
-      seq: resumesAt - 1n,
-      type: RESYNC_REQUIRED,
-      occurredAt: page[0]?.occurredAt ?? new Date(),
-      payload: { missedFrom: Number(seq), resumesAt: Number(resumesAt) },
-    };
-    return [missing, ...page];
+    return withResync(page, { streamId: this.streamId, afterSeq: seq - 1n, lastSeq: head });
   }
 
   /**
@@ -119,6 +110,17 @@ export class Feed implements Source<LiveEvent> {
     return this.#catchingUp;
   }
 
+  /**
+   * What lies between the head and a number that the log had before {@link catchUp} read it to its end, and did not find, is pruned:
+   * the head moves on, and whoever reads before it is told.
+   */
+  skipTo(seq: bigint): void {
+    if (seq <= this.#head) return;
+    this.#head = seq;
+    this.#held = 0;
+    this.#moved();
+  }
+
   async #readOn(): Promise<void> {
     while (this.#catchUpAgain) {
       this.#catchUpAgain = false;
@@ -142,6 +144,10 @@ export class Feed implements Source<LiveEvent> {
       this.#slots[Number(event.seq % BigInt(this.options.ringSize))] = event;
       this.#held = Math.min(this.#held + 1, this.options.ringSize);
     }
+    this.#moved();
+  }
+
+  #moved(): void {
     const { first } = this;
     for (const reader of this.readers) {
       if (reader.isLive && reader.nextSeq < first) reader.lap();

@@ -147,6 +147,7 @@ export class Hub {
       });
       entry.feed = feed; // from now on it hears, so that nothing is missed between the read and the return
       await feed.catchUp();
+      feed.skipTo(head.lastSeq); // of a log that is pruned to its end there is nothing to read
       return { feed, close };
     } catch (error) {
       await close();
@@ -167,11 +168,16 @@ export class Hub {
         this.deps.db.pool,
         quiet.map((feed) => feed.streamId),
       );
-      const behind = quiet.filter((feed) => (heads.get(feed.streamId) ?? 0n) > feed.head);
-      await Promise.all(behind.map((feed) => feed.catchUp()));
+      await Promise.all(quiet.map((feed) => this.#catchUpTo(feed, heads.get(feed.streamId) ?? 0n)));
     } catch (error) {
       this.deps.log.warn({ err: error }, 'polling the log failed; the next poll tries again');
     }
+  }
+
+  async #catchUpTo(feed: Feed, lastSeq: bigint): Promise<void> {
+    if (lastSeq <= feed.head) return;
+    await feed.catchUp();
+    feed.skipTo(lastSeq);
   }
 
   /** A feed that cannot read the log now is repaired by the next poll. */

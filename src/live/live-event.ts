@@ -17,6 +17,26 @@ export type LiveEventDraft<Type extends string = string, Payload = unknown> = {
 /** The type of the event that stands in for pruned history. It is delivered, never stored. */
 export const RESYNC_REQUIRED = 'RESYNC_REQUIRED';
 
+/**
+ * A page of a log as its readers see it: where history behind `afterSeq` was pruned, the first event stands in for what is missing.
+ * @param lastSeq the log's head, of before the page was read: what is written meanwhile is not pruned
+ */
+export function withResync(
+  page: readonly LiveEvent[],
+  { streamId, afterSeq, lastSeq }: { streamId: bigint; afterSeq: bigint; lastSeq: bigint },
+): LiveEvent[] {
+  const resumesAt = page[0]?.seq ?? lastSeq + 1n;
+  if (resumesAt <= afterSeq + 1n) return [...page];
+  const missing: LiveEvent = {
+    streamId,
+    seq: resumesAt - 1n,
+    type: RESYNC_REQUIRED,
+    occurredAt: page[0]?.occurredAt ?? new Date(),
+    payload: { missedFrom: Number(afterSeq + 1n), resumesAt: Number(resumesAt) },
+  };
+  return [missing, ...page];
+}
+
 type WireEvent = [seq: string, type: string, occurredAtMs: number, payload: unknown];
 
 /** The bus message for a batch of one stream's events. */

@@ -1,7 +1,7 @@
 import { type Queryable, rows, type SqlTransaction, statement } from '../db/database.ts';
 import { NotFoundError } from '../kernel/errors.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
-import type { LiveEvent, LiveEventDraft } from './live-event.ts';
+import { type LiveEvent, type LiveEventDraft, withResync } from './live-event.ts';
 
 const LOCK = statement(
   'live.lock',
@@ -117,20 +117,22 @@ export async function readEvents(
   }));
 }
 
-/** Single events of many logs, in one statement, in the order of the places, all of which exist. */
+/** Single events of many logs, in one statement, in the order of the places; undefined where it is pruned. */
 export async function readEventsAt(
   sql: Queryable,
   places: readonly { streamId: bigint; seq: bigint }[],
-): Promise<LiveEvent[]> {
+): Promise<(LiveEvent | undefined)[]> {
   if (places.length === 0) return [];
-  return rows<LiveEvent>(
+  const found = await rows<LiveEvent & { position: number }>(
     sql,
-    `/* live.eventsAt */ SELECT e.stream_id AS "streamId", e.seq, e.type, e.payload, e.occurred_at AS "occurredAt"
+    `/* live.eventsAt */ SELECT p.position::int, e.stream_id AS "streamId", e.seq, e.type, e.payload, e.occurred_at AS "occurredAt"
        FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY p(stream_id, seq, position)
        JOIN LATERAL (SELECT * FROM live_event WHERE stream_id = p.stream_id AND seq = p.seq LIMIT 1) e ON true
       ORDER BY p.position`,
     [places.map(({ streamId }) => streamId), places.map(({ seq }) => seq)],
   );
+  const byPosition = new Map(found.map(({ position, ...event }) => [position, event]));
+  return places.map((_place, index) => byPosition.get(index + 1));
 }
 
 /** One page of one log, as {@link readPages} reads many. */
@@ -139,12 +141,32 @@ export type PageRequest = { streamId: bigint; after: string; limit: number };
 export type Page = LogHead & { afterSeq: bigint; events: LiveEvent[] };
 
 /**
- * Pages of many logs, in two statements, in the order of the requests. `after` is a cursor, '' the log's beginning.
+ * Pages of many logs, in two statements, in the order of the requests. `after` is a cursor, '' the log's beginning. Of what is
+ * pruned a page says so with its first event.
  * A request for no such stream, or with a cursor of another log, gets the error in its place.
  */
 export async function readPages(sql: Queryable, requests: readonly PageRequest[]): Promise<(Page | Error)[]> {
   const heads = new Map((await readLogs(sql, requests)).map((log) => [log.streamId, log]));
   const located = requests.map((request) => locate(heads.get(request.streamId), request));
+  const [request, page] = [requests[0], located[0]];
+  if (requests.length === 1 && request && page && !(page instanceof Error)) {
+    // Planned for the one partition that it is about.
+    page.events = await readEvents(sql, request.streamId, page.afterSeq, request.limit);
+  } else {
+    await readManyPages(sql, requests, located);
+  }
+  return located.map((page, index) => {
+    if (page instanceof Error) return page;
+    const { streamId, limit } = requests[index]!;
+    return { ...page, events: withResync(page.events, { streamId, ...page }).slice(0, limit) };
+  });
+}
+
+async function readManyPages(
+  sql: Queryable,
+  requests: readonly PageRequest[],
+  located: readonly (Page | Error)[],
+): Promise<void> {
   const found = await rows<{ request: number; seq: bigint; type: string; payload: unknown; occurred_at: Date }>(
     sql,
     `/* live.pages */ SELECT r.request::int, e.seq, e.type, e.payload, e.occurred_at
@@ -163,7 +185,6 @@ export async function readPages(sql: Queryable, requests: readonly PageRequest[]
     const { streamId } = requests[row.request - 1]!;
     page.events.push({ streamId, seq: row.seq, type: row.type, occurredAt: row.occurred_at, payload: row.payload });
   }
-  return located;
 }
 
 function locate(head: LogHead | undefined, { after }: PageRequest): Page | Error {

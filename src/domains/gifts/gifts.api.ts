@@ -2,6 +2,7 @@ import type { SqlTransaction } from '../../db/database.ts';
 import type { LiveEventDraft } from '../../live/live-event.ts';
 import { takeStreaks } from './gifts.repo.ts';
 
+export { forgetGiftKeys, GIFT_KEY_DAYS } from './gift-keys.repo.ts';
 export type { GiftReversedPayload, ReversalReason } from './gifts.events.ts';
 export { findStandingGifts } from './reversals.repo.ts';
 export {

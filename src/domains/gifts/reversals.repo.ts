@@ -34,7 +34,7 @@ export async function findSentGifts(sql: Queryable, ids: readonly bigint[]): Pro
   );
 }
 
-/** A viewer's gifts that nobody has taken back, newest first. */
+/** A viewer's gifts that nobody has taken back, newest first: of those whose keys are kept (docs/retention.md). */
 export async function findStandingGifts(
   sql: Queryable,
   viewerId: bigint,
@@ -42,10 +42,10 @@ export async function findStandingGifts(
 ): Promise<{ id: bigint; coins: bigint }[]> {
   return rows(
     sql,
-    // Found by the index of viewers and their keys, whatever a plan by the ids would promise.
+    // Found by the viewer's keys; each is then read in the one partition that has it.
     `/* gifts.standing */ SELECT g.id, g.coins FROM (
-       SELECT id, coins FROM gift_sent WHERE viewer_id = $1 ORDER BY id DESC OFFSET 0
-     ) g WHERE (SELECT true FROM gift_reversal r WHERE r.gift_sent_id = g.id LIMIT 1) IS NULL LIMIT $2`,
+       SELECT gift_sent_id AS id FROM gift_key WHERE viewer_id = $1 ORDER BY gift_sent_id DESC OFFSET 0
+     ) k CROSS JOIN LATERAL (SELECT id, coins FROM gift_sent WHERE id = k.id LIMIT 1) g WHERE (SELECT true FROM gift_reversal r WHERE r.gift_sent_id = g.id LIMIT 1) IS NULL ORDER BY k.id DESC LIMIT $2`,
     [viewerId, limit],
   );
 }

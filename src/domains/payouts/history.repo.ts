@@ -57,8 +57,13 @@ const BEFORE = 'CASE WHEN t.debit_account_id = a.id THEN t.debit_prev ELSE t.cre
 // LIMIT keeps the look-ups by primary key, whatever the tables looked like when this was planned.
 const GIFT = `LEFT JOIN LATERAL (SELECT * FROM gift_sent WHERE t.kind IN ('GIFT_EARNED', 'GIFT_UNEARNED') AND id = t.cause_id LIMIT 1) g ON true
   LEFT JOIN LATERAL (SELECT payload FROM live_event WHERE stream_id = g.stream_id AND seq = g.seq LIMIT 1) e ON true`;
+/** As the log shows it; where the log is pruned, with the names of now. */
+const SHOWN = `coalesce(e.payload, (SELECT jsonb_build_object(
+    'sender', jsonb_build_object('id', v.id, 'handle', v.handle, 'displayName', v.display_name),
+    'gift', jsonb_build_object('id', k.id, 'name', k.name, 'coins', g.coins / g.quantity))
+  FROM viewer v, gift k WHERE v.id = g.viewer_id AND k.id = g.gift_id)) AS payload`;
 const MOVE = `t.id, t.kind, t.cause_id AS "causeId", t.created_at AS at, g.id AS "giftSentId", g.stream_id AS "streamId", g.seq,
-  g.diamonds AS "giftDiamonds", g.coins, g.quantity, e.payload`;
+  g.diamonds AS "giftDiamonds", g.coins, g.quantity, ${SHOWN}`;
 
 /** The chain of an account, newest first: from its newest transfer, or from the one before a transfer of its. */
 const walk = (start: string, limit: string) => `WITH RECURSIVE a AS MATERIALIZED (${ACCOUNT}), walk AS (

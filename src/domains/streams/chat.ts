@@ -1,5 +1,5 @@
 import { type Database, together } from '../../db/database.ts';
-import { KEY_TAKEN, readKeys, type StoredCall, storeKeys } from '../../db/idempotent.ts';
+import { KEY_TAKEN, type KnownCall, readKeys, storeKeys } from '../../db/idempotent.ts';
 import { brokeConstraint, classifyBatchError } from '../../db/sql-errors.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
@@ -34,12 +34,15 @@ type Outcome =
   | { kind: 'CONFLICT' | 'UNKNOWN_STREAM' | 'STREAM_NOT_LIVE' }
   | { kind: 'REFUSED'; refusal: ChatRefusal };
 
+/** What a key stands for: where its message is in the log, and since when. Keys of before `at` was kept know when they were stored. */
+type StoredMessage = { seq: string; at?: string };
+
 /** What a batch finds out about one of its messages before it writes. */
 type Judged = {
   draft: ChatDraft;
   inputHash: string;
   kind: Outcome['kind'];
-  stored: StoredCall<{ seq: string }> | undefined;
+  stored: KnownCall<StoredMessage> | undefined;
   refusal: ChatRefusal | undefined;
 };
 
@@ -96,7 +99,7 @@ export class Chat {
       const [, statuses, stored, rules] = await together(
         lockLogs(sql, streamIds),
         readStatuses(sql, streamIds),
-        readKeys<{ seq: string }>(sql, OPERATION, batch.map(keyOf)),
+        readKeys<StoredMessage>(sql, OPERATION, batch.map(keyOf)),
         this.#rules.read(sql, batch),
       );
       const judged = batch.map((draft, index) => judge(draft, stored[index], statuses.get(draft.streamId), rules));
@@ -111,7 +114,10 @@ export class Chat {
         said.map(({ draft, inputHash }, index) => ({
           ...keyOf(draft),
           inputHash,
-          result: { seq: String(fresh[index]!.seq) },
+          result: {
+            seq: String(fresh[index]!.seq),
+            at: fresh[index]!.occurredAt.toISOString(),
+          } satisfies StoredMessage,
         })),
       );
       await rules.noteTurns(sql);
@@ -120,7 +126,10 @@ export class Chat {
         sql,
         replays.map(({ draft, stored }) => ({ streamId: draft.streamId, seq: BigInt(stored!.result.seq) })),
       );
-      const [nextFresh, nextReplayed] = [fresh.values(), replayed.values()];
+      const [nextFresh, nextReplayed] = [
+        fresh.values(),
+        replayed.map((event, i) => event ?? retold(replays[i]!)).values(),
+      ];
       const outcomes = judged.map(({ kind, refusal }): Outcome => {
         if (kind === 'REFUSED') return { kind, refusal: refusal! };
         if (kind === 'SAID') return { kind, event: nextFresh.next().value as ChatMessageEvent };
@@ -136,6 +145,13 @@ export class Chat {
 
 function keyOf({ viewerId, idempotencyKey }: ChatDraft): { actorId: bigint; key: string } {
   return { actorId: viewerId, key: idempotencyKey };
+}
+
+/** A message whose event is pruned: its key stands for its stream and text, and remembers its place; the names are those of now. */
+function retold({ draft, stored }: Judged): LiveEvent {
+  const { seq, at } = stored!.result;
+  const occurredAt = at === undefined ? stored!.storedAt : new Date(at);
+  return { ...streamEvents.chatMessage(draft.streamId, draft.sender, draft.text), seq: BigInt(seq), occurredAt };
 }
 
 /** A replay is answered even when the stream has ended, or the viewer was muted, since. */
