@@ -62,8 +62,10 @@ export type Operations = {
   ) => MaybePromise<ExecutionResult>;
 };
 
-/** @param options.maskError what a client may see of an error; hears of every error once */
-export function createOperations(options: { schema: GraphQLSchema; maskError: (error: unknown) => Error }): Operations {
+/** What a client may see of an error; hears of every error once, and whose operation it is. */
+type MaskError = (error: unknown, contextValue?: unknown) => Error;
+
+export function createOperations(options: { schema: GraphQLSchema; maskError: MaskError }): Operations {
   const { schema } = options;
   const read = createReader(schema);
   /** By document, then by operation name. Goes with the document. */
@@ -94,12 +96,14 @@ export function createOperations(options: { schema: GraphQLSchema; maskError: (e
 }
 
 function prepareOperation(
-  { schema, maskError }: { schema: GraphQLSchema; maskError: (error: unknown) => Error },
+  { schema, maskError }: { schema: GraphQLSchema; maskError: MaskError },
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): PreparedOperation {
-  const masked = (result: ExecutionResult): ExecutionResult =>
-    result.errors ? { ...result, errors: result.errors.map((error) => maskError(error) as GraphQLError) } : result;
+  const masked = (result: ExecutionResult, contextValue: unknown): ExecutionResult =>
+    result.errors
+      ? { ...result, errors: result.errors.map((error) => maskError(error, contextValue) as GraphQLError) }
+      : result;
   const plan = planOf(schema, document, operation);
   const operationName = operation.name?.value;
   return {
@@ -108,7 +112,8 @@ function prepareOperation(
     operation,
     execute: (input) => {
       const result = plan ? executePlan(plan, input) : execute({ ...input, schema, document, operationName });
-      return isPromise(result) ? result.then(masked) : masked(result);
+      const { contextValue } = input;
+      return isPromise(result) ? result.then((settled) => masked(settled, contextValue)) : masked(result, contextValue);
     },
   };
 }

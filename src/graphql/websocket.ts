@@ -2,13 +2,16 @@ import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
 import { makeServer, type ServerOptions, type Context as SocketState } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { Actor } from '../domains/accounts/accounts.api.ts';
+import type { Meters } from '../kernel/instruments.ts';
 import { connectionToken } from './bearer-token.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
+import type { OperationObserver } from './operation-observer.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
+import { nameOperation } from './request-id.ts';
 import { createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
 /** Operations open at once on one socket; one more is answered with an error. */
@@ -35,18 +38,25 @@ type Deps = {
   limits: RateLimits;
   services: Services;
   log: Logger;
+  observer: OperationObserver;
+  meters: Meters;
 };
 
 /** Serves graphql-transport-ws. graphql-ws keeps the protocol; the fan-out writes what subscriptions share. */
 export function createGraphQLSockets(deps: Deps): SocketTransport {
-  const { fanOut, limits, services, log } = deps;
+  const { fanOut, limits, services, log, observer } = deps;
   const options: ServerOptions<Record<string, unknown> | undefined, Extra> = {
     connectionInitWaitTimeout: INIT_WAIT_MS_MAX,
-    execute: ({ rootValue, contextValue, variableValues }) =>
-      (rootValue as Operation).prepared.execute({ contextValue, variableValues }) as never,
+    execute: (args) => {
+      const { contextValue, variableValues } = args;
+      const { prepared } = args.rootValue as Operation;
+      const execute = () => prepared.execute({ contextValue, variableValues });
+      return observer.observe(args, contextValue as Context, execute) as never;
+    },
     subscribe: (args) => {
       const { operationId, extra } = args.rootValue as Operation;
-      return fanOut.subscribeSocket({ ...args, rootValue: undefined }, operationId, extra.writer) as never;
+      const open = () => fanOut.subscribeSocket({ ...args, rootValue: undefined }, operationId, extra.writer);
+      return observer.observe(args, args.contextValue as Context, open) as never;
     },
     onConnect: async (state) => {
       try {
@@ -65,7 +75,9 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
       for (const leave of extra.present?.values() ?? []) leave();
     },
   };
-  return createSocketTransport(makeServer(options), log, (request) => limits.networkOf(request));
+  return createSocketTransport(makeServer(options), { log, meters: deps.meters }, (request) =>
+    limits.networkOf(request),
+  );
 }
 
 /** What a `subscribe` message carries. */
@@ -89,6 +101,8 @@ async function openContext(state: Socket, services: Services, log: Logger): Prom
     log,
     ...authentication,
     network: state.extra.network,
+    requestId: state.extra.socketId,
+    traceparent: textOf(state.connectionParams?.traceparent),
     endConnection: (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason),
   };
 }
@@ -97,10 +111,19 @@ async function openContext(state: Socket, services: Services, log: Logger): Prom
  * The socket's context, for one operation: plugins remember things by it. As GraphiQL does, an operation may bring a token of
  * its own in `extensions.headers`.
  */
-async function operationContext({ extra }: Socket, { extensions }: SubscribePayload): Promise<Context> {
-  const context = extra.operationContext!;
+async function operationContext(
+  { extra }: Socket,
+  operationId: string,
+  { extensions }: SubscribePayload,
+): Promise<Context> {
+  const ofSocket = extra.operationContext!;
+  const context: Context = {
+    ...ofSocket,
+    requestId: nameOperation(extra.socketId, operationId),
+    traceparent: textOf(extensions?.traceparent) ?? ofSocket.traceparent,
+  };
   const token = connectionToken(extensions?.headers);
-  if (token === undefined) return { ...context };
+  if (token === undefined) return context;
   const authentication = await context.services.accounts.authenticate(token);
   if (authentication.actor) notePresent(extra, authentication.actor, context.services);
   return { ...context, ...authentication };
@@ -131,12 +154,13 @@ function closeAtExpiry(extra: Extra, at: Date): void {
  * close the socket and every other subscription on it (4500).
  */
 async function prepare(
-  { schema, operations, limits, log }: Deps,
+  { schema, operations, limits, log, observer }: Deps,
   state: Socket,
   operationId: string,
   payload: SubscribePayload,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   if (Object.keys(state.subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
+    observer.refused('TOO_MANY_OPERATIONS');
     return [
       new GraphQLError(`A connection holds ${OPERATIONS_PER_SOCKET_MAX} operations at the most.`, {
         extensions: { code: 'TOO_MANY_OPERATIONS' },
@@ -145,8 +169,11 @@ async function prepare(
   }
   try {
     const prepared = operations.prepare(payload.query, payload.operationName);
-    if (prepared.errors) return prepared.errors;
-    const context = await operationContext(state, payload);
+    if (prepared.errors) {
+      observer.refused(prepared.errors[0]?.extensions.code);
+      return prepared.errors;
+    }
+    const context = await operationContext(state, operationId, payload);
     const asked = {
       document: prepared.document,
       operationName: payload.operationName,
@@ -162,7 +189,17 @@ async function prepare(
       rootValue: { prepared, operationId, extra: state.extra } satisfies Operation,
     };
   } catch (error) {
-    const shown = maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error before an operation'));
+    const shown = maskError(error, (hidden) =>
+      log.error(
+        { err: hidden, requestId: nameOperation(state.extra.socketId, operationId) },
+        'unexpected error before an operation',
+      ),
+    );
     return [shown];
   }
+}
+
+/** What a client says, if it is a text. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

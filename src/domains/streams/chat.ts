@@ -56,6 +56,7 @@ export class Chat {
     options: ChatOptions = {},
   ) {
     this.#writer = new GroupCommit({
+      watched: { name: 'chat', instruments: this.deps.db.instruments },
       commit: (batch) => this.#commit(batch),
       batchMax: options.batchMax ?? CHAT_BATCH_MAX,
       queueMax: options.queueMax ?? CHAT_QUEUE_MAX,
