@@ -126,7 +126,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const operations = createOperations({ schema, maskError: mask });
   const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy }, meters);
   const observer = createOperationObserver(instruments, await readOperationNames(config.persistedDocuments));
-  const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
+  const fanOut = new FanOut(
+    { executeEvent: operations.execute, mask },
+    { ...config.fanOut, ...overrides.fanOut },
+    instruments,
+  );
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
     operations,

@@ -37,6 +37,7 @@ export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits
     announce: (events, causeOf) => {
       const { meters } = deps.db.instruments;
       logCauses(deps, events, causeOf);
+      if (deps.db.instruments.tracer) traceEvents(deps.db.instruments, events, causeOf);
       for (const [streamId, batch] of groupBy(events, (event) => event.streamId)) {
         if (deps.bus.isLocal) hub.receive(streamId, batch);
         else {
@@ -62,6 +63,15 @@ function publish(instruments: Instruments, bus: Bus, streamId: bigint, batch: re
   if (!instruments.tracer) return send();
   const attributes = { 'hadiya.stream.id': String(streamId), 'hadiya.events': batch.length };
   return instruments.span('bus publish', { kind: 'producer', attributes }, send);
+}
+
+/** Has the events carry the trace of whoever caused them to those who deliver them, on whatever server. */
+function traceEvents(
+  { cause }: Instruments,
+  events: readonly LiveEvent[],
+  causeOf?: (event: LiveEvent) => Cause | undefined,
+): void {
+  for (const event of events) event.traceparent = (causeOf?.(event) ?? cause)?.span?.traceparent;
 }
 
 /** Says, at `debug`, which request each event comes from: from a stream and a number one finds who asked. */

@@ -1,4 +1,5 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, type GraphQLError } from 'graphql';
+import { Instruments } from '../../kernel/instruments.ts';
 import { MappedIterator } from '../../kernel/iterate.ts';
 import { type Source, SourceReader } from '../../live/source.ts';
 import type { Context } from '../context.ts';
@@ -48,6 +49,7 @@ export class FanOut {
   constructor(
     private readonly executor: Executor,
     private readonly options: FanOutOptions,
+    private readonly instruments = new Instruments(),
   ) {}
 
   /** Subscriptions that are open now. */
@@ -108,6 +110,19 @@ export class FanOut {
     return results;
   }
 
+  /** A span for each group and event that somebody traces; it belongs to who caused the event. */
+  #trace<Result>(item: unknown, execute: () => Result): Result {
+    const { tracer } = this.instruments;
+    const traceparent = tracer && (item as { traceparent?: string } | null)?.traceparent;
+    if (!tracer || !traceparent) return execute();
+    const span = tracer.start('deliver to a group', { parent: traceparent });
+    try {
+      return execute();
+    } finally {
+      span.end();
+    }
+  }
+
   #execute(args: EventArgs): ReturnType<Executor['executeEvent']> {
     this.executed++;
     return this.executor.executeEvent(args);
@@ -156,7 +171,7 @@ export class FanOut {
       const value = toValue(item);
       if (value === undefined) return undefined;
       const contextValue: Context = { services, log, ...NOBODY };
-      const result = this.#execute({ ...args, rootValue: value, contextValue });
+      const result = this.#trace(item, () => this.#execute({ ...args, rootValue: value, contextValue }));
       return result instanceof Promise
         ? result.then((settled) => new SharedResponse(settled))
         : new SharedResponse(result);
