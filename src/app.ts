@@ -2,11 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
 import { Retention, type RetentionOptions } from './app/retention.ts';
+import { createWatch, type Watch } from './app/watch.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -37,7 +40,7 @@ import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import { bearerToken } from './graphql/bearer-token.ts';
 import { Connections } from './graphql/connections.ts';
-import type { Services } from './graphql/context.ts';
+import type { Context, Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
 import { maskError } from './graphql/errors.ts';
 import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
@@ -45,6 +48,7 @@ import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { withoutSuggestion } from './graphql/limits/suggestions.ts';
+import { createOperationObserver } from './graphql/operation-observer.ts';
 import { createOperations } from './graphql/operations.ts';
 import { loadPersistedDocuments } from './graphql/persisted-manifest.ts';
 import { RateLimits } from './graphql/rate-limit.ts';
@@ -53,12 +57,13 @@ import { buildSchema } from './graphql/schema.ts';
 import { createGraphQLSockets } from './graphql/websocket.ts';
 import { createGraphQLServer } from './graphql/yoga.ts';
 import { isPlainOrigin } from './http-guard.ts';
+import type { Instruments } from './kernel/instruments.ts';
 import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
 import type { PointCounters } from './live/points.ts';
-import { createHttpServer, type Page, type Webhook } from './server.ts';
+import { createHttpServer, type HttpServer, type Page, type Webhook } from './server.ts';
 
 /** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
 const PROVIDER_DRAIN_MS_MAX = 3_000;
@@ -77,9 +82,19 @@ export type AppOverrides = {
   paymentProvider?: PaymentProvider;
   stripe?: StripeClientOptions;
   pulseIntervalMs?: number;
+  booksIntervalMs?: number;
   trends?: TrendsOptions;
   community?: CommunityOverrides;
   retention?: RetentionOptions;
+};
+
+/** What an app is built with, beside its config. */
+export type AppDeps = {
+  log: Logger;
+  databaseUrl: string;
+  /** What counts and traces it; its own unless it is given. */
+  instruments?: Instruments;
+  overrides?: AppOverrides;
 };
 
 /** A running Hadiya. */
@@ -88,7 +103,9 @@ export type App = {
   live: Live;
   fanOut: FanOut;
   listen: () => Promise<{ url: string }>;
-  /** Drains: no new connections, what is under way ends, queued gifts are committed, then everything is closed. */
+  /** Where the metrics are, if they have a port of their own and it listens. */
+  metricsPort: () => number | undefined;
+  /** Drains: not ready, then no new connections, what is under way ends, queued gifts are committed, then everything is closed. */
   close: () => Promise<void>;
   /** What to tell whoever has started it. */
   welcome: (url: string) => string;
@@ -100,32 +117,33 @@ export type App = {
  * The composition root: builds everything from a config.
  * @throws {StartError} when Redis cannot be reached
  */
-export async function createApp(
-  config: Config,
-  deps: { log: Logger; databaseUrl: string; overrides?: AppOverrides },
-): Promise<App> {
+export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { log, overrides = {} } = deps;
   const demo = config.auth.mode === 'demo';
   const { live, services, webhooks, pages, counters, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
+  const { instruments } = db;
+  const { meters } = instruments;
 
   const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
   const graphiql = config.persistedOnly ? undefined : createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
   const { introspection } = config;
-  const mask = (error: unknown) => {
-    const shown = maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error in a resolver'));
-    return introspection ? shown : withoutSuggestion(shown);
-  };
+  const mask = createMask(log, introspection);
   const operations = createOperations({ schema, maskError: mask, introspection });
   const manifests = { paths: config.persistedDocuments, only: config.persistedOnly };
   const persisted = await loadPersistedDocuments(manifests, operations).catch(async (error: unknown) => {
     await close();
     throw error;
   });
-  const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
+  const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy }, meters);
   const connections = new Connections({ ...config.connectionLimits, trustProxy: config.trustProxy });
-  const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
+  const observer = createOperationObserver(instruments, persisted.operationNames);
+  const fanOut = new FanOut(
+    { executeEvent: operations.execute, mask },
+    { ...config.fanOut, ...overrides.fanOut },
+    instruments,
+  );
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
     operations,
@@ -137,17 +155,41 @@ export async function createApp(
     connections,
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
+    observer,
+    meters,
     isAllowedOrigin,
     graphiql: introspection ? graphiql : undefined,
   });
-  const sockets = createGraphQLSockets({ schema, operations, persisted, fanOut, limits, connections, services, log });
+  const sockets = createGraphQLSockets({
+    schema,
+    operations,
+    persisted,
+    fanOut,
+    limits,
+    connections,
+    services,
+    log,
+    observer,
+    meters,
+  });
+  const watch = await createWatch(config, {
+    db,
+    live,
+    fanOut,
+    log,
+    databaseUrl: deps.databaseUrl,
+    booksIntervalMs: overrides.booksIntervalMs,
+  });
   const server = createHttpServer({
     yoga,
     isEventStream,
     sockets,
     log,
     isAllowedOrigin,
-    isReady: () => answers(db.pool),
+    readiness: watch.readiness,
+    metrics: watch.metrics,
+    metricsAccess: watch.access,
+    instruments,
     webhooks,
     pages,
   });
@@ -157,25 +199,56 @@ export async function createApp(
   const demoShop = demo && config.simulate ? new DemoShop({ services, log }) : undefined;
   await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
+  let isListening = false;
   return {
     services,
     live,
     fanOut,
+    metricsPort: watch.port,
     listen: async () => {
+      isListening = true;
       start();
+      await watch.start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
-      // One that hangs would keep the drain waiting, and its callers without an answer.
-      const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
-      await server.close();
-      clearTimeout(late);
+      await drain({ watch, server, endCalls, ...config.drain, isListening });
       await demoShop?.close();
       await close();
     },
     welcome: (url) => welcome(url, example),
     onSql: db.onSql,
   };
+}
+
+/** What a client may see of an error. What is hidden is logged, with the request that met it. */
+function createMask(log: Logger, introspection: boolean): (error: unknown, contextValue?: unknown) => GraphQLError {
+  return (error, contextValue) => {
+    const requestId = (contextValue as Context | undefined)?.requestId;
+    const shown = maskError(error, (hidden) => log.error({ err: hidden, requestId }, 'unexpected error in a resolver'));
+    return introspection ? shown : withoutSuggestion(shown);
+  };
+}
+
+/** Stops serving, in the order of docs/operations.md: not ready, then no new connections, then what is under way ends. */
+async function drain(options: {
+  watch: Watch;
+  server: HttpServer;
+  endCalls: () => void;
+  delayMs: number;
+  spreadMs: number;
+  isListening: boolean;
+}): Promise<void> {
+  const { watch, server, endCalls, delayMs, spreadMs, isListening } = options;
+  watch.readiness.drain();
+  // Load balancers need a while to notice; what they still send is served.
+  if (isListening) await delay(delayMs);
+  await server.release(spreadMs);
+  // One that hangs would keep the drain waiting, and its callers without an answer.
+  const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
+  await server.close();
+  clearTimeout(late);
+  await watch.close();
 }
 
 /** All domains, put together: the services, and what begins and ends with the server. */
@@ -194,12 +267,9 @@ type Domains = {
   close: () => Promise<void>;
 };
 
-async function createDomains(
-  config: Config,
-  deps: { log: Logger; databaseUrl: string; overrides?: AppOverrides },
-): Promise<Domains> {
+async function createDomains(config: Config, deps: AppDeps): Promise<Domains> {
   const { log, overrides = {} } = deps;
-  const db = connectDatabase(deps.databaseUrl, log);
+  const db = connectDatabase(deps.databaseUrl, log, deps.instruments);
   const bus = await createBus(config.redisUrl, db, log);
   const counters = await createCounters(config, { db, bus, log });
   const live = createLive({ db, bus, log }, overrides.hub);
@@ -371,14 +441,4 @@ function originCheck(demo: boolean, allowed: string[]): (origin: string, host: s
     const url = new URL(origin);
     return url.host === host || (demo && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname));
   };
-}
-
-async function answers(pool: { query: (text: string) => Promise<unknown> }): Promise<boolean> {
-  try {
-    await pool.query('/* ready */ SELECT 1');
-    return true;
-  } catch {
-    // Whatever the reason, the answer to the load balancer is the same: not now.
-    return false;
-  }
 }

@@ -75,6 +75,22 @@ export type Config = {
   persistedOnly: boolean;
   /** For how many days after its end the log of a stream is kept; undefined: for ever. */
   eventRetentionDays: number | undefined;
+  /** Who may read the metrics. */
+  metrics: {
+    /** A port of their own; undefined: there is none. */
+    port: number | undefined;
+    /** What must be brought to read them on the main port. */
+    token: string | undefined;
+  };
+  /** How the server stops. */
+  drain: {
+    /** For so long it says that it is not ready, and serves. */
+    delayMs: number;
+    /** Over so long it closes sockets and event streams. */
+    spreadMs: number;
+  };
+  /** Whether traces are sent; where to, OpenTelemetry's own variables say. */
+  traces: boolean;
   /** How subscriptions are delivered. */
   fanOut: { shared: boolean; windowMs: number };
   logLevel: LogLevel;
@@ -112,6 +128,11 @@ const TRUST_PROXY_MAX = 10;
 /** Settlements and boards fold the log for weeks after a stream. */
 const RETENTION_DAYS_MIN = 30;
 const RETENTION_DAYS_MAX = 36_500;
+
+/** Together with what requests may take to end (10 s) less than the 30 s that Kubernetes gives. */
+const DRAIN_DELAY_MS_MAX = 10_000;
+const DRAIN_SPREAD_MS_MAX = 8_000;
+const DRAIN_SPREAD_MS_DEFAULT = 5_000;
 
 /** Reads single variables; collects what is wrong with them. */
 type Reader = { get(name: string): string | undefined; problem(line: string): void };
@@ -159,9 +180,15 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     persistedDocuments,
     persistedOnly: readPersistedOnly(reader, persistedDocuments),
     eventRetentionDays: readRetention(reader),
+    metrics: { port: readMetricsPort(reader), token: readSecret(reader, 'METRICS_TOKEN') },
+    drain: {
+      delayMs: readMilliseconds(reader, 'DRAIN_DELAY_MS', 0, DRAIN_DELAY_MS_MAX),
+      spreadMs: readMilliseconds(reader, 'DRAIN_SPREAD_MS', DRAIN_SPREAD_MS_DEFAULT, DRAIN_SPREAD_MS_MAX),
+    },
+    traces: readTraces(reader),
     fanOut: {
       shared: readSwitch(reader, 'SHARED_FAN_OUT') ?? true,
-      windowMs: readFlushWindow(reader),
+      windowMs: readMilliseconds(reader, 'FLUSH_WINDOW_MS', FLUSH_WINDOW_MS_DEFAULT, FLUSH_WINDOW_MS_MAX),
     },
     logLevel: readLogLevel(reader),
   };
@@ -331,12 +358,32 @@ function readTrustProxy(reader: Reader): number {
   return 0;
 }
 
-function readFlushWindow(reader: Reader): number {
-  const text = reader.get('FLUSH_WINDOW_MS') ?? String(FLUSH_WINDOW_MS_DEFAULT);
-  const windowMs = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (windowMs <= FLUSH_WINDOW_MS_MAX) return windowMs;
-  reader.problem(`FLUSH_WINDOW_MS is ${shown(text)}: set it to a whole number from 0 to ${FLUSH_WINDOW_MS_MAX}`);
-  return FLUSH_WINDOW_MS_DEFAULT;
+function readMilliseconds(reader: Reader, name: string, byDefault: number, max: number): number {
+  const text = reader.get(name) ?? String(byDefault);
+  const milliseconds = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (milliseconds <= max) return milliseconds;
+  reader.problem(`${name} is ${shown(text)}: set it to a whole number from 0 to ${max}`);
+  return byDefault;
+}
+
+function readMetricsPort(reader: Reader): number | undefined {
+  const text = reader.get('METRICS_PORT');
+  if (text === undefined) return undefined;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port >= 0 && port <= PORT_MAX && (port === 0 || text !== reader.get('PORT'))) return port;
+  reader.problem(`METRICS_PORT is ${shown(text)}: set it to a free port up to ${PORT_MAX}, another one than PORT`);
+  return undefined;
+}
+
+/** The standard variables: an exporter, or where it sends to. */
+function readTraces(reader: Reader): boolean {
+  if (reader.get('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return false;
+  const exporter = reader.get('OTEL_TRACES_EXPORTER');
+  if (exporter !== undefined) return exporter !== 'none';
+  return (
+    reader.get('OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined ||
+    reader.get('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== undefined
+  );
 }
 
 function readLogLevel(reader: Reader): LogLevel {

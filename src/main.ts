@@ -1,10 +1,12 @@
 import { createServer } from 'node:net';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
+import { createLog } from './app/log.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type StartedDatabase, startDatabase } from './db/start-database.ts';
+import { Instruments } from './kernel/instruments.ts';
 import { StartError } from './kernel/start-error.ts';
 
-/** How long open requests and sockets may take to end. */
+/** How long open requests and sockets may take to end, beside the times that the settings give. */
 const DRAIN_MS_MAX = 10_000;
 /** How long a second signal still lets Postgres stop. */
 const FORCED_STOP_MS_MAX = 3_000;
@@ -24,26 +26,36 @@ type Ending = { signal: AbortSignal; ended: Promise<End>; end(why: End): void; h
 /** Runs Hadiya until a signal or a failure ends it, and returns the exit code. */
 async function run(): Promise<number> {
   const config = loadConfig(process.env);
-  const log = pino({ level: config.logLevel });
+  const tracing = config.traces ? (await import('./app/tracing.ts')).startTracing(process.env) : undefined;
+  const followRequests = config.logLevel === 'debug' || config.logLevel === 'trace';
+  const instruments = new Instruments({ followRequests, tracer: tracing?.tracer });
+  const log = createLog(config.logLevel, instruments);
   const started: Running = {};
   const ending = listenForEnd(log, async () => started.database?.close());
-  const startup = start(config, log, started, ending).catch((error) => {
+  const startup = start(config, { log, instruments }, started, ending).catch((error) => {
     // What an interrupted start throws is no news.
     if (ending.signal.aborted) return;
     report(error);
     ending.end({ code: 1, reason: 'the start failed' });
   });
   const { code } = await ending.ended;
-  const drained = await drain(async () => {
+  const msMax = DRAIN_MS_MAX + config.drain.delayMs + config.drain.spreadMs;
+  const drained = await drain(log, msMax, async () => {
     await startup;
     await started.app?.close();
-  }, log);
+  });
+  await tracing?.shutdown();
   await started.database?.close();
   return drained && !ending.hasFailed() ? code : 1;
 }
 
 /** Starts everything in turn, and notes in `started` what there is to end. */
-async function start(config: Config, log: Logger, started: Running, { signal, end }: Ending): Promise<void> {
+async function start(
+  config: Config,
+  { log, instruments }: { log: Logger; instruments: Instruments },
+  started: Running,
+  { signal, end }: Ending,
+): Promise<void> {
   await checkPortIsFree(config);
   // Loading the app takes longer than all checks before it, and can go on while Postgres starts.
   const loading = import('./app.ts');
@@ -56,7 +68,7 @@ async function start(config: Config, log: Logger, started: Running, { signal, en
   started.database = await startDatabase(config, log, { signal, onLost });
   signal.throwIfAborted();
   const { createApp } = await loading;
-  const app = await createApp(config, { log, databaseUrl: started.database.url });
+  const app = await createApp(config, { log, instruments, databaseUrl: started.database.url });
   started.app = app;
   signal.throwIfAborted();
   const { url } = await app.listen().catch((error: unknown) => {
@@ -107,11 +119,11 @@ function listenForEnd(log: Logger, stopDatabase: () => Promise<unknown>): Ending
   return { signal: controller.signal, ended, end, hasFailed: () => failed };
 }
 
-/** Waits for the drain; false when it fails or takes longer than `DRAIN_MS_MAX`. */
-async function drain(work: () => Promise<void>, log: Logger): Promise<boolean> {
+/** Waits for the drain; false when it fails or takes longer than that. */
+async function drain(log: Logger, msMax: number, work: () => Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not drained after ${DRAIN_MS_MAX} ms`)), DRAIN_MS_MAX);
+    timer = setTimeout(() => reject(new Error(`not drained after ${msMax} ms`)), msMax);
   });
   try {
     await Promise.race([work(), late]);

@@ -2,9 +2,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
+import { nameRequest } from './graphql/request-id.ts';
 import type { SocketTransport } from './graphql/socket-transport.ts';
 import type { GraphQLServer } from './graphql/yoga.ts';
 import { refuseRequest, secureApiHeaders, secureHeaders } from './http-guard.ts';
+import type { Instruments } from './kernel/instruments.ts';
+import { answerMetrics, type MetricsAccess, type MetricsExport } from './server/metrics-access.ts';
+import type { Readiness } from './server/readiness.ts';
+import { spread } from './server/spread.ts';
+import { watched } from './server/watched.ts';
 
 /** How long requests under way may take to end when the server drains. */
 const DRAIN_MS_MAX = 5_000;
@@ -17,7 +23,9 @@ const WEBHOOK_BODY_SIZE_MAX = 256 * 1024;
 /** The HTTP server. */
 export type HttpServer = {
   listen: (port: number, host: string) => Promise<{ url: string }>;
-  /** Takes no more connections, lets requests under way end, then ends the sockets and streams. */
+  /** Takes no more connections, and ends sockets and event streams one after the other over a time; what they ask meanwhile is answered. */
+  release: (spreadMs: number) => Promise<void>;
+  /** Lets requests under way end, then ends every connection that is left. */
   close: () => Promise<void>;
 };
 
@@ -43,27 +51,37 @@ type Deps = {
   sockets: SocketTransport;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
-  /** Whether Postgres answers. */
-  isReady: () => Promise<boolean>;
+  readiness: Readiness;
+  metrics: MetricsExport;
+  metricsAccess: MetricsAccess;
+  instruments: Instruments;
 };
 
 /** Routes: /graphql over HTTP, SSE and WebSocket, /webhooks/*, pages such as /reports/*, /health (the process lives), /ready (it can serve). */
 export function createHttpServer(deps: Deps): HttpServer {
   const underWay = new Set<ServerResponse>();
+  let closed: Promise<void> | undefined;
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     (req, res) => {
       underWay.add(res);
       secureHeaders(res);
       res.once('close', () => underWay.delete(res));
-      route(deps, req, res).catch((error: unknown) => {
-        deps.log.error({ err: error }, 'unexpected error in a request');
+      const requestId = nameRequest(req, res);
+      // Whoever keeps a connection for the next request is to look for another server.
+      if (deps.readiness.isDraining) res.setHeader('connection', 'close');
+      watched(deps.instruments, requestId, req, res, () => route(deps, req, res)).catch((error: unknown) => {
+        deps.log.error({ err: error, requestId }, 'unexpected error in a request');
         if (res.headersSent) res.destroy();
         else respond(res, 500, { errors: [{ message: 'Unexpected error.' }] });
       });
     },
   );
-  server.on('upgrade', (request, socket, head) => upgrade(deps, request, socket, head));
+  server.on('upgrade', (request, socket, head) => {
+    // Over a connection that was there before the server stopped to listen.
+    if (closed) socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else upgrade(deps, request, socket, head);
+  });
   return {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
@@ -73,8 +91,15 @@ export function createHttpServer(deps: Deps): HttpServer {
           resolve({ url: urlOf(server.address() as AddressInfo) });
         });
       }),
+    release: async (spreadMs) => {
+      deps.readiness.drain();
+      closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
+      const streams = [...underWay].filter((res) => deps.isEventStream(res));
+      await spread([...deps.sockets.ends(), ...streams.map((res) => () => void res.destroy())], spreadMs);
+    },
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      deps.readiness.drain();
+      closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
       await deps.sockets.close();
       const ending = [...underWay].map((res) => new Promise((resolve) => res.once('close', resolve)));
       for (const res of underWay) if (deps.isEventStream(res)) res.destroy();
@@ -101,9 +126,10 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
   }
   if (path === '/health') return respond(res, 200, { status: 'ok' });
   if (path === '/ready') {
-    const ready = await deps.isReady();
-    return respond(res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' });
+    const { status, body } = await deps.readiness.answer();
+    return respond(res, status, body);
   }
+  if (path === '/metrics' && (await answerMetrics(deps.metrics, deps.metricsAccess, req, res))) return;
   const page = find(deps.pages, path!);
   if (page) {
     if (req.method !== 'GET') return respond(res, 405, { errors: [{ message: 'Send a GET.' }] });

@@ -2,7 +2,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.ts';
-import { isWriteConflict } from './sql-errors.ts';
+import { Instruments, type Span } from '../kernel/instruments.ts';
+import { conflictOf, isWriteConflict } from './sql-errors.ts';
 
 /** Connections in one process's pool. Small: gifts use one, and hot rows gain nothing from more. */
 export const POOL_SIZE_MAX = 16;
@@ -25,6 +26,8 @@ export type SqlListener = (text: string) => void;
 export type Database = {
   pool: pg.Pool;
   prisma: PrismaClient;
+  /** What counts and traces: whoever has the database has them. */
+  instruments: Instruments;
   /** Runs `work` in one SQL transaction, committed when it returns and rolled back when it throws; a lost write conflict is tried again. */
   inTransaction: <T>(work: (sql: SqlTransaction) => Promise<T>) => Promise<T>;
   /** Hears every statement until the returned function is called. For tests that count them. */
@@ -42,7 +45,7 @@ const types: pg.CustomTypesConfig = {
 };
 
 /** Opens the pool and the Prisma client over it. Nothing is sent before the first query. */
-export function connectDatabase(url: string, log: Logger): Database {
+export function connectDatabase(url: string, log: Logger, instruments = new Instruments()): Database {
   const listeners = new Set<SqlListener>();
   const pool = new pg.Pool({
     connectionString: url,
@@ -53,7 +56,7 @@ export function connectDatabase(url: string, log: Logger): Database {
     application_name: 'hadiya',
     // Statements of one transaction that do not wait for each other are sent at once, see `together`.
     pipeline: true,
-    Client: hearingClient(listeners),
+    Client: hearingClient(listeners, instruments),
   });
   // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
@@ -66,7 +69,8 @@ export function connectDatabase(url: string, log: Logger): Database {
   return {
     pool,
     prisma,
-    inTransaction: (work) => inTransaction(pool, work),
+    instruments,
+    inTransaction: (work) => inTransaction(pool, instruments, work),
     onSql: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -130,12 +134,17 @@ export async function readDeployment(sql: Queryable): Promise<string> {
   return deployment!.id;
 }
 
-async function inTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  pool: pg.Pool,
+  { meters }: Instruments,
+  work: (sql: SqlTransaction) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await attemptTransaction(pool, work);
     } catch (error) {
       if (!isWriteConflict(error) || attempt === TRANSACTION_ATTEMPTS_MAX) throw error;
+      meters.transactionRetries.add(conflictOf(error));
     }
   }
 }
@@ -158,13 +167,49 @@ async function attemptTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) 
   }
 }
 
-function hearingClient(listeners: ReadonlySet<SqlListener>): typeof pg.Client {
+/** The name in the comment that each of our statements begins with; Prisma's have none. */
+function nameOf(text: string): string {
+  return /^\s*\/\* ?([\w.-]+)/.exec(text)?.[1] ?? /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? 'SQL';
+}
+
+/** Ends the span when the answer comes, by whichever of pg's ways the caller waits for it. */
+// biome-ignore lint/suspicious/noExplicitAny: as below
+function traced(span: Span, args: any[], send: (args: any[]) => any): any {
+  const callback = args.at(-1);
+  if (typeof callback === 'function') {
+    return send([
+      ...args.slice(0, -1),
+      (error: unknown, result: unknown) => {
+        span.end(error ?? undefined);
+        callback(error, result);
+      },
+    ]);
+  }
+  const sent = send(args);
+  if (sent instanceof Promise) {
+    sent.then(
+      () => span.end(),
+      (error: unknown) => span.end(error),
+    );
+  } else span.end();
+  return sent;
+}
+
+function hearingClient(listeners: ReadonlySet<SqlListener>, instruments: Instruments): typeof pg.Client {
   return class extends pg.Client {
     // biome-ignore lint/suspicious/noExplicitAny: pg's query has a dozen overloads, and all of them pass through
     override query(...args: any[]): any {
-      if (listeners.size > 0) {
-        const text = typeof args[0] === 'string' ? args[0] : args[0]?.text;
-        if (typeof text === 'string') for (const listener of listeners) listener(text);
+      if (listeners.size === 0 && !instruments.tracer) return super.query(...(args as Parameters<pg.Client['query']>));
+      const text = typeof args[0] === 'string' ? args[0] : args[0]?.text;
+      if (typeof text === 'string') for (const listener of listeners) listener(text);
+      // Only what is done for somebody: a trace of every sweep would bury the others.
+      const parent = instruments.cause?.span;
+      if (instruments.tracer && parent && typeof text === 'string') {
+        const name = nameOf(text);
+        const attributes = { 'db.system.name': 'postgresql', 'db.operation.name': name };
+        const span = instruments.tracer.start(`SQL ${name}`, { kind: 'client', parent, attributes });
+        // biome-ignore lint/suspicious/noExplicitAny: as above
+        return traced(span, args, (sent: any[]) => super.query(...(sent as Parameters<pg.Client['query']>)));
       }
       return super.query(...(args as Parameters<pg.Client['query']>));
     }

@@ -6,6 +6,7 @@ import { Client, DatabaseError } from 'pg';
 import type { Logger } from 'pino';
 import { StartError } from '../kernel/start-error.ts';
 import { connectProblem } from './connect-problem.ts';
+import type { Queryable } from './database.ts';
 
 /** Where the migrations come from and who hears of them. */
 export type MigrationOptions = {
@@ -70,6 +71,27 @@ export async function applyMigrations(
     // Also gives the lock back.
     await client.end().catch(() => undefined);
   }
+}
+
+/** How the migrations of a database differ from those of this code, by name. */
+export type MigrationState = { pending: string[]; unknown: string[] };
+
+/** Compares what the database says was applied with what this code was started with. Changes nothing. */
+export async function createMigrationCheck(
+  directory = DIRECTORY_DEFAULT,
+): Promise<(sql: Queryable) => Promise<MigrationState>> {
+  const names = (await readMigrations(directory)).map(({ name }) => name);
+  return async (sql) => {
+    const { rows: recorded } = await sql.query<{ name: string; done: boolean }>(
+      `/* db.migrations */ SELECT migration_name AS name, finished_at IS NOT NULL AS done FROM _prisma_migrations
+        WHERE rolled_back_at IS NULL`,
+    );
+    const applied = new Set(recorded.filter(({ done }) => done).map(({ name }) => name));
+    return {
+      pending: names.filter((name) => !applied.has(name)),
+      unknown: recorded.map(({ name }) => name).filter((name) => !names.includes(name)),
+    };
+  };
 }
 
 async function readMigrations(directory: string): Promise<Migration[]> {

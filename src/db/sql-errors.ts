@@ -10,6 +10,11 @@ export function isWriteConflict(error: unknown): boolean {
   return isPostgresError(error) && (error.code === '40001' || error.code === '40P01');
 }
 
+/** What a write conflict was, in a word. */
+export function conflictOf(error: unknown): 'deadlock' | 'conflict' {
+  return isPostgresError(error) && error.code === '40P01' ? 'deadlock' : 'conflict';
+}
+
 /** Whether the statement waited for a lock longer than its transaction's `lock_timeout` allows. */
 export function isLockTimeout(error: unknown): boolean {
   return isPostgresError(error) && error.code === '55P03';

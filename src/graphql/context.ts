@@ -55,6 +55,12 @@ export type Context = {
   actor: Actor | undefined;
   /** Why there is no actor. */
   tokenProblem: TokenProblem | undefined;
+  /** Names the request in the log: over HTTP the `x-request-id` of the answer, on a WebSocket its socket and operation. */
+  requestId?: string | undefined;
+  /** The trace that the client asks for it to belong to: W3C's `traceparent`. */
+  traceparent?: string | undefined;
+  /** The code of the expected failure that a mutation ended with, for the metrics. */
+  outcome?: string;
   /** The network that the request came from, if that is counted. */
   network?: string | undefined;
   /** Why no mutation of this operation is done: the rate limits. */

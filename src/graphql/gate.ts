@@ -1,5 +1,6 @@
 import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core';
 import type { GraphQLFieldResolver } from 'graphql';
+import { DomainError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
 
 declare global {
@@ -20,7 +21,7 @@ type Resolver<Types extends SchemaTypes> = GraphQLFieldResolver<unknown, Types['
  */
 class GatePlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override wrapResolve(resolver: Resolver<Types>, { kind }: PothosOutputFieldConfig<Types>): Resolver<Types> {
-    return kind === 'Mutation' ? gated(resolver) : resolver;
+    return kind === 'Mutation' ? noted(gated(resolver)) : resolver;
   }
 
   override wrapSubscribe(
@@ -34,6 +35,18 @@ class GatePlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
 SchemaBuilder.registerPlugin(PLUGIN_NAME, GatePlugin);
 
 export default PLUGIN_NAME;
+
+/** Notes the code of an expected failure: further out the errors plugin makes a member of a union of it, and nobody sees it any more. */
+function noted<Types extends SchemaTypes>(resolver: Resolver<Types>): Resolver<Types> {
+  return async (parent, args, context, info) => {
+    try {
+      return await resolver(parent, args, context, info);
+    } catch (error) {
+      if (error instanceof DomainError) (context as Context).outcome = error.code;
+      throw error;
+    }
+  };
+}
 
 function gated<Types extends SchemaTypes>(resolver: Resolver<Types>): Resolver<Types> {
   return (parent, args, context, info) => {

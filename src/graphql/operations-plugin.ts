@@ -2,11 +2,12 @@ import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLErr
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from './context.ts';
 import { isPromise, type MaybePromise } from './execution/execute-plan.ts';
+import type { OperationObserver } from './operation-observer.ts';
 import type { Operations } from './operations.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
 
 /** Makes Yoga parse, validate and execute with the operations that the WebSocket uses too, within the rate limits. */
-export function useOperations(operations: Operations, limits: RateLimits): Plugin {
+export function useOperations(operations: Operations, limits: RateLimits, observer: OperationObserver): Plugin {
   const execute = (args: ExecutionArgs): MaybePromise<ExecutionResult> => {
     const result = operations.execute(args);
     return isPromise(result) ? result.then(refused) : refused(result);
@@ -16,6 +17,7 @@ export function useOperations(operations: Operations, limits: RateLimits): Plugi
     onParse({ setParseFn }) {
       setParseFn((source: string | { body: string }) => {
         const { document, errors } = operations.read(typeof source === 'string' ? source : source.body);
+        for (const { extensions } of errors.slice(0, 1)) observer.refused(extensions.code);
         if (!document) throw withHttp(errors[0]!);
         errorsOf.set(document, errors);
         return document;
@@ -28,16 +30,18 @@ export function useOperations(operations: Operations, limits: RateLimits): Plugi
     onExecute({ setExecuteFn }) {
       setExecuteFn((args: ExecutionArgs) => {
         const context = args.contextValue as Context;
-        const costly = operations.tooCostly(args);
-        if (costly) return { errors: [withHttp(costly, { status: 400 })] };
-        const admission = limits.admit(context, args);
-        if (!admission) return execute(args);
-        return admission.then((refusal) => {
-          if (refusal && getOperationAST(args.document, args.operationName)?.operation !== 'mutation') {
-            return refusalResult(refusal);
-          }
-          context.refusal = refusal; // mutations say it in their unions
-          return execute(args);
+        return observer.observe(args, context, () => {
+          const costly = operations.tooCostly(args);
+          if (costly) return { errors: [withHttp(costly, { status: 400 })] };
+          const admission = limits.admit(context, args);
+          if (!admission) return execute(args);
+          return admission.then((refusal) => {
+            if (refusal && getOperationAST(args.document, args.operationName)?.operation !== 'mutation') {
+              return refusalResult(refusal);
+            }
+            context.refusal = refusal; // mutations say it in their unions
+            return execute(args);
+          });
         });
       });
     },

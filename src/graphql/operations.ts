@@ -63,6 +63,9 @@ export type Operations = {
   ) => MaybePromise<ExecutionResult>;
 };
 
+/** What a client may see of an error; hears of every error once, and whose operation it is. */
+type MaskError = (error: unknown, contextValue?: unknown) => Error;
+
 /**
  * @param options.maskError what a client may see of an error; hears of every error once
  * @param options.introspection false: nobody may ask for the schema, or is told names that they did not know
@@ -70,7 +73,7 @@ export type Operations = {
 export function createOperations({
   introspection = true,
   ...options
-}: { schema: GraphQLSchema; maskError: (error: unknown) => Error } & Partial<Openness>): Operations {
+}: { schema: GraphQLSchema; maskError: MaskError } & Partial<Openness>): Operations {
   const { schema } = options;
   const { read, keep } = createReader(schema, { introspection });
   /** By document, then by operation name. Goes with the document. */
@@ -103,12 +106,14 @@ export function createOperations({
 }
 
 function prepareOperation(
-  { schema, maskError }: { schema: GraphQLSchema; maskError: (error: unknown) => Error },
+  { schema, maskError }: { schema: GraphQLSchema; maskError: MaskError },
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): PreparedOperation {
-  const masked = (result: ExecutionResult): ExecutionResult =>
-    result.errors ? { ...result, errors: result.errors.map((error) => maskError(error) as GraphQLError) } : result;
+  const masked = (result: ExecutionResult, contextValue: unknown): ExecutionResult =>
+    result.errors
+      ? { ...result, errors: result.errors.map((error) => maskError(error, contextValue) as GraphQLError) }
+      : result;
   const plan = planOf(schema, document, operation);
   const operationName = operation.name?.value;
   return {
@@ -117,7 +122,8 @@ function prepareOperation(
     operation,
     execute: (input) => {
       const result = plan ? executePlan(plan, input) : execute({ ...input, schema, document, operationName });
-      return isPromise(result) ? result.then(masked) : masked(result);
+      const { contextValue } = input;
+      return isPromise(result) ? result.then((settled) => masked(settled, contextValue)) : masked(result, contextValue);
     },
   };
 }

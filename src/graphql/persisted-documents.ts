@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, Kind, parse } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { PersistedDocument } from './persisted-manifest.ts';
 
@@ -31,6 +31,16 @@ export class PersistedDocuments {
   ) {
     this.#textOf = new Map(documents.map(({ hash, text }) => [hash, text]));
     this.#texts = new Set(this.#textOf.values());
+  }
+
+  /** The names of the operations in the manifest: what the metrics may tell apart by name. */
+  get operationNames(): ReadonlySet<string> {
+    const definitions = [...this.#texts].flatMap((text) => parse(text).definitions);
+    return new Set(
+      definitions.flatMap((definition) =>
+        definition.kind === Kind.OPERATION_DEFINITION && definition.name ? [definition.name.value] : [],
+      ),
+    );
   }
 
   /** The document that a request asks for; undefined when it names none at all, by text or by hash. */

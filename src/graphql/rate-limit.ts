@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql';
 import { RateLimitedError, UnavailableError } from '../kernel/errors.ts';
+import { Meters } from '../kernel/instruments.ts';
 import type { Bucket, PointCounters, Spending } from '../live/points.ts';
 import { clientNetwork, isLoopback } from './client-address.ts';
 import type { Context } from './context.ts';
@@ -44,6 +45,7 @@ export class RateLimits {
   constructor(
     counters: PointCounters | undefined,
     private readonly options: RateLimitOptions,
+    private readonly meters = new Meters(),
   ) {
     const bucket = (name: string, limit: number) => (limit > 0 ? counters?.bucket(name, limit) : undefined);
     this.#viewer = bucket('viewer', options.viewer);
@@ -76,7 +78,13 @@ export class RateLimits {
     spend(this.#ip, network, points);
     // Money is closed: this one bucket has nothing to stand in for it.
     if (this.#money && viewer !== undefined && money > 0) spending.push(this.#money.spend(viewer, money));
-    return spending.length === 0 ? undefined : Promise.all(spending).then(toRefusal);
+    return spending.length === 0 ? undefined : Promise.all(spending).then((spendings) => this.#judge(spendings));
+  }
+
+  #judge(spendings: readonly Spending[]): Refusal | undefined {
+    const refusal = toRefusal(spendings);
+    if (refusal) this.meters.rateLimitRefusals.add(refusal.code);
+    return refusal;
   }
 }
 

@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { type Meters, OTHER } from '../kernel/instruments.ts';
 import type { Connections } from './connections.ts';
 import { SocketWriter } from './fan-out/socket-writer.ts';
 import { MessageRate } from './message-rate.ts';
+import { nameSocket } from './request-id.ts';
 
 /** Bytes of one WebSocket message at the most; a larger one closes the socket with 1009. */
 export const MESSAGE_SIZE_MAX = 64 * 1024;
@@ -19,13 +21,21 @@ const CLOSE_SERVICE_RESTART = 1012;
 export const CLOSE_TOO_MANY = 4429;
 
 /** What graphql-ws keeps for us beside its own state of a socket. Nothing else of the request: it would outweigh all the rest. */
-export type SocketExtra = { socket: WebSocket; writer: SocketWriter; network: string | undefined };
+export type SocketExtra = {
+  socket: WebSocket;
+  writer: SocketWriter;
+  network: string | undefined;
+  /** Names the socket in the log. */
+  socketId: string;
+};
 
 /** Open sockets, and how to open one. */
 export type SocketTransport = {
   /** Takes over an upgrade request; the caller has checked path and origin. */
   upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Tells every client to connect again (1012), elsewhere or later, and waits for the sockets to end. */
+  /** For each open socket what tells its client to connect again (1012), elsewhere or later. */
+  ends: () => (() => void)[];
+  /** Tells it to all who are left, and waits for the sockets to end. */
   close: () => Promise<void>;
 };
 
@@ -35,7 +45,7 @@ export type SocketTransport = {
  */
 export function createSocketTransport<Extra extends SocketExtra>(
   server: Server<Extra>,
-  log: Logger,
+  { log, meters }: { log: Logger; meters: Meters },
   networkOf: (request: IncomingMessage) => string | undefined,
   connections: Connections,
 ): SocketTransport {
@@ -57,9 +67,12 @@ export function createSocketTransport<Extra extends SocketExtra>(
   }, PING_INTERVAL_MS);
   pings.unref();
 
-  const open = (socket: WebSocket, raw: Duplex, network: string | undefined) => {
+  const open = (socket: WebSocket, raw: Duplex, request: IncomingMessage, network: string | undefined) => {
+    const socketId = nameSocket(request);
+    meters.socketsOpened++;
+    meters.socketsOpen++;
     // ws itself closes a socket that failed with the right code; without a listener the error would end the process.
-    socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
+    socket.on('error', (error) => log.debug({ err: error, socketId }, 'a socket failed'));
     socket.on('pong', () => unanswered.delete(socket));
     const admit = floodGate(socket);
     const writer = new SocketWriter(socket, raw);
@@ -72,17 +85,19 @@ export function createSocketTransport<Extra extends SocketExtra>(
           socket.on('message', (message) => {
             if (!admit()) return;
             handle(String(message)).catch((error: unknown) => {
-              log.error({ err: error }, 'unexpected error in a message');
+              log.error({ err: error, socketId }, 'unexpected error in a message');
               socket.close(CloseCode.InternalServerError, 'Unexpected error.');
             });
           });
         },
       },
-      { socket, writer, network } as Extra,
+      { socket, writer, network, socketId } as Extra,
     );
     socket.once('close', (code, reason) => {
+      meters.socketsOpen--;
+      meters.socketsClosed.add(isOurCode(code) ? String(code) : OTHER);
       closed(code, String(reason)).catch((error: unknown) => {
-        log.error({ err: error }, 'unexpected error when a socket closed');
+        log.error({ err: error, socketId }, 'unexpected error when a socket closed');
       });
       writer.close();
     });
@@ -96,8 +111,9 @@ export function createSocketTransport<Extra extends SocketExtra>(
       }
       raw.once('close', release);
       const network = networkOf(request);
-      sockets.handleUpgrade(request, raw, head, (socket) => open(socket, raw, network));
+      sockets.handleUpgrade(request, raw, head, (socket) => open(socket, raw, request, network));
     },
+    ends: () => [...sockets.clients].map((client) => () => client.close(CLOSE_SERVICE_RESTART, 'Service restart')),
     close: async () => {
       clearInterval(pings);
       for (const client of sockets.clients) client.close(CLOSE_SERVICE_RESTART, 'Service restart');
@@ -127,4 +143,9 @@ function floodGate(socket: WebSocket): () => boolean {
   socket.on('ping', admit);
   socket.on('pong', admit);
   return admit;
+}
+
+/** Codes of the protocols; a client may close with any of thousands of others. */
+function isOurCode(code: number): boolean {
+  return (code >= 1000 && code <= 1015) || (code >= 4400 && code <= 4429) || code === 4500;
 }

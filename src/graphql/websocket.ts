@@ -2,15 +2,18 @@ import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
 import { CloseCode, makeServer, type ServerOptions, type Context as SocketState } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { Actor } from '../domains/accounts/accounts.api.ts';
+import type { Meters } from '../kernel/instruments.ts';
 import { connectionToken } from './bearer-token.ts';
 import type { Connections } from './connections.ts';
 import type { Context, Services } from './context.ts';
 import { maskError } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
+import type { OperationObserver } from './operation-observer.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
 import type { PersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
+import { nameOperation } from './request-id.ts';
 import { CLOSE_TOO_MANY, createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
 /** Operations open at once on one socket; one more is answered with an error. */
@@ -41,18 +44,25 @@ type Deps = {
   connections: Connections;
   services: Services;
   log: Logger;
+  observer: OperationObserver;
+  meters: Meters;
 };
 
 /** Serves graphql-transport-ws. graphql-ws keeps the protocol; the fan-out writes what subscriptions share. */
 export function createGraphQLSockets(deps: Deps): SocketTransport {
-  const { fanOut, limits, log } = deps;
+  const { fanOut, limits, log, observer } = deps;
   const options: ServerOptions<Record<string, unknown> | undefined, Extra> = {
     connectionInitWaitTimeout: INIT_WAIT_MS_MAX,
-    execute: ({ rootValue, contextValue, variableValues }) =>
-      (rootValue as Operation).prepared.execute({ contextValue, variableValues }) as never,
+    execute: (args) => {
+      const { contextValue, variableValues } = args;
+      const { prepared } = args.rootValue as Operation;
+      const execute = () => prepared.execute({ contextValue, variableValues });
+      return observer.observe(args, contextValue as Context, execute) as never;
+    },
     subscribe: (args) => {
       const { operationId, extra } = args.rootValue as Operation;
-      return fanOut.subscribeSocket({ ...args, rootValue: undefined }, operationId, extra.writer) as never;
+      const open = () => fanOut.subscribeSocket({ ...args, rootValue: undefined }, operationId, extra.writer);
+      return observer.observe(args, args.contextValue as Context, open) as never;
     },
     onConnect: async (state) => {
       try {
@@ -71,7 +81,13 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
       for (const leave of extra.present?.values() ?? []) leave();
     },
   };
-  return createSocketTransport(makeServer(options), log, (request) => limits.networkOf(request), deps.connections);
+  const { connections } = deps;
+  return createSocketTransport(
+    makeServer(options),
+    { log, meters: deps.meters },
+    (request) => limits.networkOf(request),
+    connections,
+  );
 }
 
 /** What a `subscribe` message carries. */
@@ -97,6 +113,8 @@ async function openContext(state: Socket, { services, connections, log }: Deps):
     log,
     ...authentication,
     network: state.extra.network,
+    requestId: state.extra.socketId,
+    traceparent: textOf(state.connectionParams?.traceparent),
     endConnection: (reason) => socket.close(CLOSE_TRY_AGAIN_LATER, reason),
   };
 }
@@ -108,11 +126,17 @@ async function openContext(state: Socket, { services, connections, log }: Deps):
 async function operationContext(
   { connections }: Deps,
   { extra }: Socket,
+  operationId: string,
   { extensions }: SubscribePayload,
 ): Promise<Context> {
-  const context = extra.operationContext!;
+  const ofSocket = extra.operationContext!;
+  const context: Context = {
+    ...ofSocket,
+    requestId: nameOperation(extra.socketId, operationId),
+    traceparent: textOf(extensions?.traceparent) ?? ofSocket.traceparent,
+  };
   const token = connectionToken(extensions?.headers);
-  if (token === undefined) return { ...context };
+  if (token === undefined) return context;
   const authentication = await context.services.accounts.authenticate(token);
   if (authentication.actor) notePresent(extra, authentication.actor, context.services, connections);
   return { ...context, ...authentication };
@@ -154,12 +178,13 @@ async function prepare(
   operationId: string,
   payload: SubscribePayload,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
-  const { schema, operations, persisted, limits, log } = deps;
+  const { schema, operations, persisted, limits, log, observer } = deps;
   if (operationId.length > OPERATION_ID_LENGTH_MAX) {
     state.extra.socket.close(CloseCode.BadRequest, 'Invalid message received');
     return [];
   }
   if (Object.keys(state.subscriptions).length > OPERATIONS_PER_SOCKET_MAX) {
+    observer.refused('TOO_MANY_OPERATIONS');
     return [
       new GraphQLError(`A connection holds ${OPERATIONS_PER_SOCKET_MAX} operations at the most.`, {
         extensions: { code: 'TOO_MANY_OPERATIONS' },
@@ -168,17 +193,26 @@ async function prepare(
   }
   try {
     const { text = payload.query, error: unknownDocument } = persisted.resolve(payload) ?? {};
-    if (unknownDocument) return [unknownDocument];
+    if (unknownDocument) {
+      observer.refused(unknownDocument.extensions.code);
+      return [unknownDocument];
+    }
     const prepared = operations.prepare(text, payload.operationName);
-    if (prepared.errors) return prepared.errors;
-    const context = await operationContext(deps, state, payload);
+    if (prepared.errors) {
+      observer.refused(prepared.errors[0]?.extensions.code);
+      return prepared.errors;
+    }
+    const context = await operationContext(deps, state, operationId, payload);
     const asked = {
       document: prepared.document,
       operationName: payload.operationName,
       variableValues: payload.variables,
     };
     const costly = operations.tooCostly(asked);
-    if (costly) return [costly];
+    if (costly) {
+      observer.refused(costly.extensions.code);
+      return [costly];
+    }
     const refusal = await limits.admit(context, asked);
     if (refusal && prepared.kind !== 'mutation') return [refusalError(refusal)];
     context.refusal = refusal; // mutations say it in their unions
@@ -189,7 +223,17 @@ async function prepare(
       rootValue: { prepared, operationId, extra: state.extra } satisfies Operation,
     };
   } catch (error) {
-    const shown = maskError(error, (hidden) => log.error({ err: hidden }, 'unexpected error before an operation'));
+    const shown = maskError(error, (hidden) =>
+      log.error(
+        { err: hidden, requestId: nameOperation(state.extra.socketId, operationId) },
+        'unexpected error before an operation',
+      ),
+    );
     return [shown];
   }
+}
+
+/** What a client says, if it is a text. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
+import type { Meters } from '../kernel/instruments.ts';
 import { bearerToken } from './bearer-token.ts';
 import type { Connections } from './connections.ts';
 import type { Context, Services } from './context.ts';
@@ -9,11 +10,13 @@ import { tooManyConnections } from './errors.ts';
 import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
 import { type GraphiQLPage, renderGraphiQLPage, usePagePolicy } from './graphiql.ts';
+import type { OperationObserver } from './operation-observer.ts';
 import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
 import { type PersistedDocuments, usePersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
 import { useBoundedBody } from './request-body.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** Bytes of a request body at the most; one more is answered with 413. */
 export const BODY_SIZE_MAX = 64 * 1024;
@@ -49,10 +52,12 @@ export function createGraphQLServer(options: {
   /** The plugin that keeps answers, see `response-cache.ts`. */
   responseCache: Plugin;
   log: Logger;
+  observer: OperationObserver;
+  meters: Meters;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   graphiql: GraphiQLPage | undefined;
 }): GraphQLOverHttp {
-  const { operations, services, fanOut, limits, connections, log, isAllowedOrigin, graphiql } = options;
+  const { operations, services, fanOut, limits, connections, log, observer, isAllowedOrigin, graphiql } = options;
   const eventStreams = new WeakSet<ServerResponse>();
   const yoga = createYoga<HttpContext, Context>({
     schema: options.schema,
@@ -75,24 +80,29 @@ export function createGraphQLServer(options: {
       usePagePolicy(),
       useBoundedBody(BODY_SIZE_MAX),
       usePersistedDocuments(options.persisted),
-      useOperations(operations, limits),
+      useOperations(operations, limits, observer),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
           const { req, res, actor } = args.contextValue as HttpContext & Context;
           setSubscribeFn(async (subscription) => {
-            const costly = operations.tooCostly(subscription);
-            if (costly) return { errors: [costly] };
-            const places = [connections.fromNetwork(req), actor ? connections.ofViewer(actor.id) : () => {}];
-            for (const release of places) if (release) atClose(res, release);
-            if (places.includes(undefined)) return { errors: [tooManyConnections(429)] };
-            const refusal = await limits.admit(subscription.contextValue as Context, subscription);
-            if (refusal) return refusalResult(refusal);
-            const results = await fanOut.subscribe(subscription);
+            const context = subscription.contextValue as Context;
+            const open = async () => {
+              const costly = operations.tooCostly(subscription);
+              if (costly) return { errors: [costly] };
+              const places = [connections.fromNetwork(req), actor ? connections.ofViewer(actor.id) : () => {}];
+              for (const release of places) if (release) atClose(res, release);
+              if (places.includes(undefined)) return { errors: [tooManyConnections(429)] };
+              const refusal = await limits.admit(context, subscription);
+              return refusal ? refusalResult(refusal) : fanOut.subscribe(subscription);
+            };
+            const results = await observer.observe(subscription, context, open);
             if ('return' in results) atClose(res, () => void results.return?.());
             return results;
           });
           eventStreams.add(res);
+          options.meters.eventStreamsOpen++;
+          atClose(res, () => options.meters.eventStreamsOpen--);
           if (!actor) return;
           const end = () => res.destroy();
           atClose(res, atExpiry(actor.expiresAt, end));
@@ -107,6 +117,7 @@ export function createGraphQLServer(options: {
         log,
         ...(await services.accounts.authenticate(bearerToken(req.headers.authorization))),
         network: limits.networkOf(req),
+        requestId: requestIdOf(res),
         endConnection() {
           res.destroy();
         },

@@ -14,6 +14,8 @@ export const channels = {
   orders: () => 'hadiya:orders',
   /** Whose bans have changed. */
   bans: () => 'hadiya:bans',
+  /** Nobody listens: whether Redis answers is found out with it. */
+  probe: () => 'hadiya:probe',
   /** The latest values of one kind: wallets, likes. */
   latest: (topic: string) => `hadiya:latest:{${topic}}`,
 };

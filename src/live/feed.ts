@@ -41,7 +41,7 @@ export class Feed implements Source<LiveEvent> {
     readonly streamId: bigint,
     readonly epoch: string,
     head: bigint,
-    private readonly options: { ringSize: number; pageSize: number; readPage: ReadPage },
+    private readonly options: { ringSize: number; pageSize: number; readPage: ReadPage; onGap?: () => void },
   ) {
     this.#head = head;
   }
@@ -98,7 +98,10 @@ export class Feed implements Source<LiveEvent> {
     if (fresh.length === 0) return;
     const follows = fresh[0]!.seq === this.#head + 1n;
     if (follows && fresh.length <= this.options.ringSize / 2) this.#append(fresh);
-    else await this.catchUp();
+    else {
+      this.options.onGap?.();
+      await this.catchUp();
+    }
   }
 
   /** Reads the log behind the head until its end. Calls while one is under way make it run once more. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { NotFoundError } from '../kernel/errors.ts';
 import { every, type Periodic } from '../kernel/every.ts';
+import type { Meters } from '../kernel/instruments.ts';
 import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
@@ -42,11 +43,13 @@ type FeedEntry = { opening: Promise<OpenFeed>; feed?: Feed; watchers: number };
 export class Hub {
   readonly #feeds = new Map<bigint, FeedEntry>();
   readonly #poll: Periodic;
+  readonly #meters: Meters;
 
   constructor(
     private readonly deps: { db: Database; bus: Bus; log: Logger },
     private readonly limits: HubLimits,
   ) {
+    this.#meters = deps.db.instruments.meters;
     this.#poll = every(limits.pollIntervalMs, () => this.#pollHeads());
   }
 
@@ -67,7 +70,10 @@ export class Hub {
       const afterSeq = await this.#startOf(feed, options.after);
       const events = new Watcher(feed, {
         afterSeq,
-        onLapped: options.onLapped,
+        onLapped: () => {
+          this.#meters.laps++;
+          options.onLapped();
+        },
         onEnded: () => {
           this.#release(streamId, entry);
           options.onEnded?.();
@@ -143,6 +149,7 @@ export class Hub {
       const before = head.lastSeq > PRELOAD ? head.lastSeq - PRELOAD : 0n;
       const feed = new Feed(streamId, head.epoch, before, {
         ...this.limits,
+        onGap: () => this.#meters.gapFills++,
         readPage: (afterSeq, limit) => readEvents(this.deps.db.pool, streamId, afterSeq, limit),
       });
       entry.feed = feed; // from now on it hears, so that nothing is missed between the read and the return
@@ -163,6 +170,7 @@ export class Hub {
       feed.heard = false;
     }
     if (quiet.length === 0) return;
+    this.#meters.polls++;
     try {
       const heads = await readHeads(
         this.deps.db.pool,
@@ -170,6 +178,7 @@ export class Hub {
       );
       await Promise.all(quiet.map((feed) => this.#catchUpTo(feed, heads.get(feed.streamId) ?? 0n)));
     } catch (error) {
+      this.#meters.pollsFailed++;
       this.deps.log.warn({ err: error }, 'polling the log failed; the next poll tries again');
     }
   }
@@ -184,6 +193,7 @@ export class Hub {
   #guard(feed: Feed, work: Promise<void>): void {
     work.catch((error: unknown) => {
       feed.heard = false;
+      this.#meters.gapFillsFailed++;
       this.deps.log.warn(
         { err: error, streamId: String(feed.streamId) },
         'filling a gap failed; the next poll tries again',

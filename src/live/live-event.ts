@@ -5,6 +5,8 @@ export type LiveEvent<Type extends string = string, Payload = unknown> = {
   type: Type;
   occurredAt: Date;
   payload: Payload;
+  /** The trace that it belongs to, while traces are on. Not in the log of the stream: it travels over the bus. */
+  traceparent?: string | undefined;
 };
 
 /** An event that is about to be appended: the log gives it its number and time. */
@@ -37,22 +39,27 @@ export function withResync(
   return [missing, ...page];
 }
 
-type WireEvent = [seq: string, type: string, occurredAtMs: number, payload: unknown];
+type WireEvent = [seq: string, type: string, occurredAtMs: number, payload: unknown, traceparent?: string];
 
 /** The bus message for a batch of one stream's events. */
 export function encodeEvents(events: readonly LiveEvent[]): string {
   return JSON.stringify(
-    events.map((event): WireEvent => [String(event.seq), event.type, event.occurredAt.getTime(), event.payload]),
+    events.map(({ seq, type, occurredAt, payload, traceparent }): WireEvent => {
+      const wire: WireEvent = [String(seq), type, occurredAt.getTime(), payload];
+      if (traceparent) wire.push(traceparent);
+      return wire;
+    }),
   );
 }
 
 /** Reads what {@link encodeEvents} wrote. */
 export function decodeEvents(streamId: bigint, message: string): LiveEvent[] {
-  return (JSON.parse(message) as WireEvent[]).map(([seq, type, occurredAtMs, payload]) => ({
+  return (JSON.parse(message) as WireEvent[]).map(([seq, type, occurredAtMs, payload, traceparent]) => ({
     streamId,
     seq: BigInt(seq),
     type,
     occurredAt: new Date(occurredAtMs),
     payload,
+    ...(traceparent && { traceparent }),
   }));
 }

@@ -37,6 +37,9 @@ describe('what holds without settings', () => {
       persistedDocuments: [],
       persistedOnly: false,
       eventRetentionDays: undefined,
+      metrics: { port: undefined, token: undefined },
+      drain: { delayMs: 0, spreadMs: 5_000 },
+      traces: false,
       fanOut: { shared: true, windowMs: 20 },
       logLevel: 'info',
     });
@@ -44,7 +47,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL JWT_AUDIENCE JWT_ISSUER VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL JWT_AUDIENCE JWT_ISSUER VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS METRICS_PORT METRICS_TOKEN DRAIN_DELAY_MS DRAIN_SPREAD_MS OTEL_SDK_DISABLED OTEL_TRACES_EXPORTER OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -111,6 +114,9 @@ describe('settings', () => {
       persistedDocuments: ['/etc/hadiya/documents.json', '/etc/hadiya/more'],
       persistedOnly: true,
       eventRetentionDays: 90,
+      metrics: { port: undefined, token: undefined },
+      drain: { delayMs: 0, spreadMs: 5_000 },
+      traces: false,
       fanOut: { shared: false, windowMs: 0 },
       logLevel: 'silent',
     });
@@ -248,5 +254,43 @@ describe('wrong settings', () => {
     expect(problems.join('\n')).not.toContain(word);
     expect(problems.join('\n').split('\n')).toHaveLength(problems.length);
     for (const problem of problems) expect(problem.length).toBeLessThan(200);
+  });
+});
+
+describe('operations', () => {
+  test('metrics, drain and traces are set', () => {
+    const env = {
+      METRICS_PORT: '9464',
+      METRICS_TOKEN: SECRET,
+      DRAIN_DELAY_MS: '3000',
+      DRAIN_SPREAD_MS: '0',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+    };
+    expect(loadConfig(env)).toMatchObject({
+      metrics: { port: 9464, token: SECRET },
+      drain: { delayMs: 3_000, spreadMs: 0 },
+      traces: true,
+    });
+  });
+
+  test.each([
+    [{ OTEL_TRACES_EXPORTER: 'otlp' }, true],
+    [{ OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }, false],
+    [{ OTEL_SDK_DISABLED: 'true', OTEL_TRACES_EXPORTER: 'otlp' }, false],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces' }, true],
+    [{ OTEL_SERVICE_NAME: 'hadiya' }, false],
+  ])('%j: traces %j', (env, traces) => {
+    expect(loadConfig(env).traces).toBe(traces);
+  });
+
+  test.each([
+    [{ METRICS_PORT: '70000' }, 'METRICS_PORT'],
+    [{ METRICS_PORT: '4001', PORT: '4001' }, 'METRICS_PORT'],
+    [{ METRICS_TOKEN: 'short' }, 'METRICS_TOKEN'],
+    [{ DRAIN_DELAY_MS: '10001' }, 'DRAIN_DELAY_MS'],
+    [{ DRAIN_SPREAD_MS: '8001' }, 'DRAIN_SPREAD_MS'],
+    [{ DRAIN_SPREAD_MS: '-1' }, 'DRAIN_SPREAD_MS'],
+  ])('%j is refused', (env, name) => {
+    expect(problemsOf(env)).toEqual([expect.stringContaining(name)]);
   });
 });

@@ -11,7 +11,7 @@ test('a tick during a run is left out, and a stop waits for the run and starts n
     let finish = () => {};
     const periodic = every(INTERVAL_MS, () => {
       runs++;
-      return new Promise((resolve) => {
+      return new Promise<void>((resolve) => {
         finish = resolve;
       });
     });

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
@@ -36,14 +36,18 @@ export class BattleSweep {
   }
 
   start(): void {
-    this.#sweeping = every(this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS, () => this.#sweep());
+    this.#sweeping = every(
+      this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS,
+      () => this.#sweep(),
+      this.deps.db.instruments.meters.sweeps.of('battles'),
+    );
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, live, log } = this.deps;
     try {
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
@@ -56,6 +60,7 @@ export class BattleSweep {
       await expireInvites(db.pool, null, INVITES_PER_STATEMENT_MAX);
     } catch (error) {
       log.warn({ err: error }, 'moving battles on failed; the next sweep tries again');
+      return FAILED;
     }
   }
 

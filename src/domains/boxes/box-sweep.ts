@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendOnAir } from '../streams/streams.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
@@ -27,14 +27,14 @@ export class BoxSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep());
+    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('boxes'));
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, live, wallets, log } = this.deps;
     try {
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
@@ -52,6 +52,7 @@ export class BoxSweep {
       }
     } catch (error) {
       log.warn({ err: error }, 'opening or closing boxes failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

@@ -84,6 +84,7 @@ export class Boxes {
     );
     this.#sweep = new BoxSweep(deps, options.sweepIntervalMs);
     this.#claims = new GroupCommit({
+      watched: { name: 'claims', instruments: this.deps.db.instruments },
       commit: (batch) => this.#commit(batch),
       batchMax: CLAIM_BATCH_MAX,
       queueMax: CLAIM_QUEUE_MAX,

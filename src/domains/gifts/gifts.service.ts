@@ -5,7 +5,9 @@ import { classifyBatchError } from '../../db/sql-errors.ts';
 import { type DomainError, IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import { InFlight } from '../../kernel/in-flight.ts';
+import type { Cause } from '../../kernel/instruments.ts';
 import type { Live } from '../../live/live.ts';
+import type { LiveEvent } from '../../live/live-event.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { BannedError, MutedError } from '../moderation/moderation.errors.ts';
 import { ReactionQueueFullError } from '../reactions/reactions.errors.ts';
@@ -63,7 +65,8 @@ export class Gifts {
       maxBatchSize: BOARDS_PER_READ_MAX,
     });
     this.#writer = new GroupCommit({
-      commit: (batch) => this.#commit(batch),
+      watched: { name: 'gifts', instruments: deps.db.instruments },
+      commit: (batch, causes) => this.#commit(batch, causes),
       batchMax: options.batchMax ?? BATCH_MAX,
       queueMax: options.queueMax ?? QUEUE_MAX,
       retryAfterMs: RETRY_AFTER_MS,
@@ -120,10 +123,10 @@ export class Gifts {
     await this.#sweep.close();
   }
 
-  async #commit(batch: readonly GiftOrder[]): Promise<GiftOutcome[]> {
+  async #commit(batch: readonly GiftOrder[], causes: readonly (Cause | undefined)[]): Promise<GiftOutcome[]> {
     const { db, live, wallets } = this.deps;
     const committed = await sendBatch(db.pool, batch, this.options.streakWindowMs ?? STREAK_WINDOW_MS);
-    live.announce(committed.events);
+    live.announce(committed.events, (event) => causes[committed.outcomes.findIndex((one) => isOf(one, event))]);
     if (committed.events.length > 0) wallets.announce(committed.wallets);
     return committed.outcomes;
   }
@@ -153,6 +156,11 @@ function refusalOf(outcome: Exclude<GiftOutcome, { kind: 'SENT' | 'REPLAYED' }>)
     case 'UNKNOWN_GIFT':
       return new NotFoundError('gift');
   }
+}
+
+/** Whether the event is the one of a gift that was sent now. */
+function isOf(outcome: GiftOutcome, event: LiveEvent): boolean {
+  return outcome.kind === 'SENT' && outcome.event === event;
 }
 
 function isSame(one: GiftOrder, other: GiftOrder): boolean {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
 import { findStreamsWithExpiredStreaks, takeStreaks } from './gifts.repo.ts';
@@ -26,14 +26,14 @@ export class StreakSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep());
+    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('streaks'));
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     try {
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
         const streamIds = await findStreamsWithExpiredStreaks(this.deps.db.pool, STREAMS_PER_TRANSACTION_MAX);
@@ -46,6 +46,7 @@ export class StreakSweep {
       }
     } catch (error) {
       this.deps.log.warn({ err: error }, 'closing streaks failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

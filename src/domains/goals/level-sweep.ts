@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents, lockLog, lockLogs } from '../../live/live-log.ts';
 import { goalEvents } from './goals.events.ts';
@@ -36,14 +36,14 @@ export class LevelSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep());
+    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('levels'));
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, live, log } = this.deps;
     try {
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
@@ -58,6 +58,7 @@ export class LevelSweep {
       for (const run of await findEndingLevels(db.pool, ENDINGS_PER_SWEEP_MAX)) await this.#end(run);
     } catch (error) {
       log.warn({ err: error }, 'moving levels on failed; the next sweep tries again');
+      return FAILED;
     }
   }
 

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import type { WatchHook } from '../streams/streams.api.ts';
 import {
@@ -69,7 +69,11 @@ export class Leaderboards {
 
   /** Counts from now on. */
   start(): void {
-    this.#folding = every(this.options.foldIntervalMs ?? FOLD_INTERVAL_MS, () => this.#sweep());
+    this.#folding = every(
+      this.options.foldIntervalMs ?? FOLD_INTERVAL_MS,
+      () => this.#sweep(),
+      this.deps.db.instruments.meters.sweeps.of('leaderboards'),
+    );
     this.#watchTime.start();
   }
 
@@ -79,7 +83,7 @@ export class Leaderboards {
     await this.#watchTime.close();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     try {
       let isBehind = false;
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
@@ -96,6 +100,7 @@ export class Leaderboards {
       }
     } catch (error) {
       this.deps.log.warn({ err: error }, 'counting for leaderboards failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Bus } from '../../live/bus.ts';
 import { channels } from '../../live/channels.ts';
 import type { WatchHook, Watching } from '../streams/streams.api.ts';
@@ -62,8 +62,8 @@ export class Bans {
 
   /** Starts to look for bans. */
   start(): void {
-    this.#first = this.#check();
-    this.#checking = every(this.intervalMs, () => this.#check());
+    this.#first = this.#check().then(() => undefined);
+    this.#checking = every(this.intervalMs, () => this.#check(), this.deps.db.instruments.meters.sweeps.of('bans'));
   }
 
   async close(): Promise<void> {
@@ -138,7 +138,7 @@ export class Bans {
     else this.#everywhere.delete(viewerId);
   }
 
-  async #check(): Promise<void> {
+  async #check(): Promise<unknown> {
     try {
       const news = new Set<bigint>();
       this.#newsWhileReading = news;
@@ -149,6 +149,7 @@ export class Bans {
       await this.#endBanned(this.#open.keys());
     } catch (error) {
       this.deps.log.warn({ err: error }, 'looking for bans failed; the next look tries again');
+      return FAILED;
     }
   }
 

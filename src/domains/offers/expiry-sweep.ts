@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
@@ -27,14 +27,14 @@ export class ExpirySweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep());
+    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('offers'));
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, live, log } = this.deps;
     try {
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
@@ -50,6 +50,7 @@ export class ExpirySweep {
       }
     } catch (error) {
       log.warn({ err: error }, 'ending expired offers failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import { least } from '../../kernel/money.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
@@ -55,7 +55,11 @@ export class CoinDisputes {
 
   /** Starts finishing reversals that a crash, or their size, has left unfinished. */
   start(): void {
-    this.#sweeping = every(this.options.sweepIntervalMs ?? DISPUTE_SWEEP_INTERVAL_MS, () => this.#sweep());
+    this.#sweeping = every(
+      this.options.sweepIntervalMs ?? DISPUTE_SWEEP_INTERVAL_MS,
+      () => this.#sweep(),
+      this.deps.db.instruments.meters.sweeps.of('coin-disputes'),
+    );
   }
 
   async close(): Promise<void> {
@@ -249,7 +253,7 @@ export class CoinDisputes {
   }
 
   /** One that fails does not keep the others waiting. */
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, log } = this.deps;
     try {
       for (let afterId = 0n; ; ) {
@@ -264,6 +268,7 @@ export class CoinDisputes {
       }
     } catch (error) {
       log.warn({ err: error }, 'finding unfinished reversals failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

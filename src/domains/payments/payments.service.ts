@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Money } from '../../kernel/money.ts';
 import type { Live } from '../../live/live.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
@@ -141,7 +141,11 @@ export class Payments {
   /** Starts finishing purchases, and reversals of them, that a crash or a silent provider left open. */
   start(): void {
     this.#disputes.start();
-    this.#recovery = every(this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS, () => this.#recover());
+    this.#recovery = every(
+      this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS,
+      () => this.#recover(),
+      this.deps.db.instruments.meters.sweeps.of('payments'),
+    );
   }
 
   async close(): Promise<void> {
@@ -248,7 +252,7 @@ export class Payments {
   }
 
   /** One that cannot be finished, whatever the reason, does not keep the others waiting. */
-  async #recover(): Promise<void> {
+  async #recover(): Promise<unknown> {
     const { db, log } = this.deps;
     const olderThanMs = this.options.staleAfterMs ?? STALE_AFTER_MS;
     try {
@@ -262,6 +266,7 @@ export class Payments {
       }
     } catch (error) {
       log.warn({ err: error }, 'finding open purchases failed; the next recovery tries again');
+      return FAILED;
     }
   }
 

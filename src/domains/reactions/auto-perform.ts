@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
 import { isLockTimeout } from '../../db/sql-errors.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { limitLockWait, lockFreeLogs, lockLog } from '../../live/live-log.ts';
@@ -31,7 +31,7 @@ export class AutoPerform {
   ) {}
 
   start(): void {
-    this.#looking = every(this.intervalMs, () => this.#look());
+    this.#looking = every(this.intervalMs, () => this.#look(), this.deps.db.instruments.meters.sweeps.of('reactions'));
   }
 
   async close(): Promise<void> {
@@ -39,7 +39,7 @@ export class AutoPerform {
   }
 
   /** Never holds many logs while it waits for one: the free ones are done together, and those that were busy one by one. */
-  async #look(): Promise<void> {
+  async #look(): Promise<unknown> {
     const { db, log } = this.deps;
     try {
       const streamIds = await findDue(db.pool, STREAMS_PER_LOOK_MAX);
@@ -52,6 +52,7 @@ export class AutoPerform {
       for (const streamId of busy.slice(0, BUSY_STREAMS_PER_LOOK_MAX)) await this.#performInBusy(streamId);
     } catch (error) {
       log.warn({ err: error }, 'performing reactions by the clock failed; the next look tries again');
+      return FAILED;
     }
   }
 

@@ -77,6 +77,7 @@ export class Reports {
     private readonly options: ReportsOptions = {},
   ) {
     this.#open = new GroupCommit({
+      watched: { name: 'reports', instruments: this.deps.db.instruments },
       commit: (batch) => this.#readOpen(batch),
       batchMax: READ_QUEUE_MAX,
       queueMax: READ_QUEUE_MAX,

@@ -5,6 +5,7 @@ import { IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts'
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import { hashInput } from '../../kernel/idempotency.ts';
 import { InFlight } from '../../kernel/in-flight.ts';
+import type { Cause } from '../../kernel/instruments.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { appendEvents, lockLogs, readEventsAt } from '../../live/live-log.ts';
@@ -59,7 +60,8 @@ export class Chat {
     options: ChatOptions = {},
   ) {
     this.#writer = new GroupCommit({
-      commit: (batch) => this.#commit(batch),
+      watched: { name: 'chat', instruments: this.deps.db.instruments },
+      commit: (batch, causes) => this.#commit(batch, causes),
       batchMax: options.batchMax ?? CHAT_BATCH_MAX,
       queueMax: options.queueMax ?? CHAT_QUEUE_MAX,
       retryAfterMs: RETRY_AFTER_MS,
@@ -92,7 +94,7 @@ export class Chat {
     return this.#writer.close();
   }
 
-  async #commit(batch: readonly ChatDraft[]): Promise<Outcome[]> {
+  async #commit(batch: readonly ChatDraft[], causes: readonly (Cause | undefined)[]): Promise<Outcome[]> {
     const { db, live } = this.deps;
     const { outcomes, fresh } = await db.inTransaction(async (sql) => {
       const streamIds = [...new Set(batch.map(({ streamId }) => streamId))];
@@ -138,7 +140,7 @@ export class Chat {
       });
       return { outcomes, fresh: fresh as LiveEvent[] };
     });
-    live.announce(fresh);
+    live.announce(fresh, (event) => causes[outcomes.findIndex((one) => one.kind === 'SAID' && one.event === event)]);
     return outcomes;
   }
 }

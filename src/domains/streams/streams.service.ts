@@ -98,6 +98,7 @@ export class Streams {
     });
     this.#chat = new Chat(deps, options.chat);
     this.#likes = new GroupCommit({
+      watched: { name: 'likes', instruments: this.deps.db.instruments },
       commit: (batch) => this.#commitLikes(batch),
       batchMax: LIKES_BATCH_MAX,
       queueMax: LIKES_QUEUE_MAX,

@@ -41,6 +41,7 @@ export class Trends {
     private readonly options: TrendsOptions = {},
   ) {
     this.#views = new GroupCommit({
+      watched: { name: 'views', instruments: this.deps.db.instruments },
       commit: (batch) => this.#commitViews(batch),
       batchMax: VIEWS_BATCH_MAX,
       queueMax: VIEWS_QUEUE_MAX,

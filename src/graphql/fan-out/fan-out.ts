@@ -1,4 +1,5 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, type GraphQLError } from 'graphql';
+import { Instruments } from '../../kernel/instruments.ts';
 import { MappedIterator } from '../../kernel/iterate.ts';
 import { type Source, SourceReader } from '../../live/source.ts';
 import type { Context } from '../context.ts';
@@ -38,11 +39,35 @@ export class FanOut {
   readonly #groups = new WeakMap<Source<unknown>, Map<string, Group>>();
   /** Events that were executed so far, for a group or for one viewer. */
   executed = 0;
+  /** Subscriptions that were opened so far. */
+  opened = 0;
+  /** Groups there are now. */
+  groups = 0;
+  /** Of each open subscription, how many items it is behind; 0 where nothing is numbered. */
+  readonly #lags = new Set<() => number>();
 
   constructor(
     private readonly executor: Executor,
     private readonly options: FanOutOptions,
+    private readonly instruments = new Instruments(),
   ) {}
+
+  /** Subscriptions that are open now. */
+  get open(): number {
+    return this.#lags.size;
+  }
+
+  /** How many items each open subscription is behind its source. */
+  *lags(): Generator<number> {
+    for (const lag of this.#lags) yield lag();
+  }
+
+  /** Counts a subscription as open until the returned function is called. */
+  #count(lag: () => number): () => void {
+    this.opened++;
+    this.#lags.add(lag);
+    return () => this.#lags.delete(lag);
+  }
 
   /**
    * Subscribes a viewer whose `next` messages go to a WebSocket.
@@ -56,9 +81,15 @@ export class FanOut {
     const stream = await this.#open(args);
     if (!isStream(stream)) return stream;
     const shared = this.#share(args, stream);
-    return shared
-      ? new SocketMember({ operationId, ...shared, writer, mask: this.executor.mask })
-      : this.#alone(args, stream);
+    if (!shared) return this.#alone(args, stream);
+    const member: SocketMember = new SocketMember({
+      operationId,
+      ...shared,
+      writer,
+      mask: this.executor.mask,
+      onEnded: this.#count(() => member.lag),
+    });
+    return member;
   }
 
   /** Subscribes a viewer who takes results one by one, as Server-Sent Events do. */
@@ -67,11 +98,29 @@ export class FanOut {
     if (!isStream(stream)) return stream;
     const shared = this.#share(args, stream);
     if (!shared) return this.#alone(args, stream);
-    return new SharedResults(shared.group, shared.reader, this.executor.mask);
+    const results = new SharedResults(shared.group, shared.reader, this.executor.mask);
+    results.onEnded = this.#count(() => lagOf(shared.reader));
+    return results;
   }
 
   #alone(args: ExecutionArgs, stream: AsyncIterableIterator<unknown>): Results<unknown> {
-    return new Results(stream, (rootValue) => this.#execute({ ...args, rootValue }), this.executor.mask);
+    const results = new Results(stream, (rootValue) => this.#execute({ ...args, rootValue }), this.executor.mask);
+    const reader = readerOf(stream);
+    results.onEnded = this.#count(() => (reader ? lagOf(reader) : 0));
+    return results;
+  }
+
+  /** A span for each group and event that somebody traces; it belongs to who caused the event. */
+  #trace<Result>(item: unknown, execute: () => Result): Result {
+    const { tracer } = this.instruments;
+    const traceparent = tracer && (item as { traceparent?: string } | null)?.traceparent;
+    if (!tracer || !traceparent) return execute();
+    const span = tracer.start('deliver to a group', { parent: traceparent });
+    try {
+      return execute();
+    } finally {
+      span.end();
+    }
   }
 
   #execute(args: EventArgs): ReturnType<Executor['executeEvent']> {
@@ -90,8 +139,8 @@ export class FanOut {
   #share(args: ExecutionArgs, stream: AsyncIterableIterator<unknown>): Shared | undefined {
     if (!this.options.shared) return undefined;
     const mapped = stream instanceof MappedIterator;
-    const reader: unknown = mapped ? stream.source : stream;
-    if (!(reader instanceof SourceReader)) return undefined;
+    const reader = readerOf(stream);
+    if (!reader) return undefined;
     const sharing = sharingKey(args);
     if (!sharing) return undefined;
     const { key, coercedValues } = sharing;
@@ -103,11 +152,14 @@ export class FanOut {
         respond: this.#responder({ ...args, coercedValues }, mapped ? stream.map : (item) => item),
         windowMs: this.options.windowMs,
         onEmpty: () => {
-          if (groups.get(key) === created) groups.delete(key);
+          if (groups.get(key) !== created) return;
+          groups.delete(key);
+          this.groups--;
         },
       });
       group = created;
       groups.set(key, group);
+      this.groups++;
     }
     return { group, reader };
   }
@@ -119,7 +171,7 @@ export class FanOut {
       const value = toValue(item);
       if (value === undefined) return undefined;
       const contextValue: Context = { services, log, ...NOBODY };
-      const result = this.#execute({ ...args, rootValue: value, contextValue });
+      const result = this.#trace(item, () => this.#execute({ ...args, rootValue: value, contextValue }));
       return result instanceof Promise
         ? result.then((settled) => new SharedResponse(settled))
         : new SharedResponse(result);
@@ -129,4 +181,13 @@ export class FanOut {
 
 function isStream(value: unknown): value is AsyncIterableIterator<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+function readerOf(stream: AsyncIterableIterator<unknown>): SourceReader<unknown> | undefined {
+  const reader: unknown = stream instanceof MappedIterator ? stream.source : stream;
+  return reader instanceof SourceReader ? reader : undefined;
+}
+
+function lagOf({ source, nextSeq }: SourceReader<unknown>): number {
+  return Math.max(Number(source.head + 1n - nextSeq), 0);
 }

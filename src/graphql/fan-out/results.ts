@@ -16,13 +16,23 @@ export class Results<Event> extends MappedIterator<Event, ExecutionResult> {
     super(source, execute);
   }
 
+  /** Called when it has ended; more than once, perhaps. */
+  onEnded: (() => void) | undefined;
+
   override async next(): Promise<Next> {
     try {
-      return await super.next();
+      const next = await super.next();
+      if (next.done) this.onEnded?.();
+      return next;
     } catch (error) {
       await this.return();
       throw this.mask(error);
     }
+  }
+
+  override return(): Promise<Next> {
+    this.onEnded?.();
+    return super.return();
   }
 }
 

@@ -13,6 +13,8 @@ export type SocketMemberOptions<Item> = {
   writer: SocketWriter;
   /** What the client may see of an error that ends the subscription. */
   mask: (error: unknown) => Error;
+  /** Called once, when it has ended. */
+  onEnded?: () => void;
 };
 
 /**
@@ -37,6 +39,11 @@ export class SocketMember<Item = unknown> implements AsyncGenerator<never, undef
     this.#ended = new Promise((resolve, reject) => {
       this.#end = { resolve, reject };
     });
+  }
+
+  /** Items that it has not written yet. */
+  get lag(): number {
+    return Math.max(Number(this.options.group.source.head + 1n - this.#nextSeq), 0);
   }
 
   /** Called once by graphql-ws, as soon as it has registered the subscription. Settles when the subscription ends. */
@@ -145,6 +152,7 @@ export class SocketMember<Item = unknown> implements AsyncGenerator<never, undef
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.options.group.leave(this);
+    this.options.onEnded?.();
     void this.options.reader.return();
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Database } from '../../../db/database.ts';
 import { NotFoundError } from '../../../kernel/errors.ts';
-import { every, type Periodic } from '../../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../../kernel/every.ts';
 import type { Actor } from '../../accounts/accounts.api.ts';
 import { isMember, lockOrders, type OrderNews, type OrderRow, touchOrders } from '../../orders/orders.api.ts';
 import { findShipment } from '../shipments.repo.ts';
@@ -31,7 +31,12 @@ export class Partners {
 
   /** Starts asking the partner, if there is one to ask. */
   start(): void {
-    if (this.deps.partner) this.#sweep = every(this.sweepIntervalMs, () => this.sweep());
+    if (this.deps.partner)
+      this.#sweep = every(
+        this.sweepIntervalMs,
+        () => this.sweep(),
+        this.deps.db.instruments.meters.sweeps.of('partners'),
+      );
   }
 
   async close(): Promise<void> {
@@ -39,7 +44,7 @@ export class Partners {
   }
 
   /** Hands over what is new, and takes the next step of what is due. A shipment that fails does not hold the others up. */
-  async sweep(): Promise<void> {
+  async sweep(): Promise<unknown> {
     const { db, log, partner } = this.deps;
     if (!partner) return;
     try {
@@ -53,6 +58,7 @@ export class Partners {
       }
     } catch (error) {
       log.warn({ err: error }, 'asking partners failed; the next sweep tries again');
+      return FAILED;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type Database, rows, type SqlTransaction } from '../../../db/database.ts';
 import { assert } from '../../../kernel/assert.ts';
-import { every, type Periodic } from '../../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../../kernel/every.ts';
 import { groupBy } from '../../../kernel/group-by.ts';
 import { accountNames, type Wallets } from '../../wallet/wallet.api.ts';
 import { readLines } from '../buy/settle.repo.ts';
@@ -27,14 +27,14 @@ export class EscrowRelease {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep());
+    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('releases'));
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, news, log } = this.deps;
     try {
       for (let transaction = 0; transaction < TRANSACTIONS_PER_SWEEP_MAX; transaction++) {
@@ -44,6 +44,7 @@ export class EscrowRelease {
       }
     } catch (error) {
       log.warn({ err: error }, 'releasing escrow failed; the next sweep tries again');
+      return FAILED;
     }
   }
 

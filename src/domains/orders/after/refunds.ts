@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../../db/database.ts';
 import { readKeys, storeKeys } from '../../../db/idempotent.ts';
 import { IdempotencyConflictError, InvalidInputError, NotFoundError } from '../../../kernel/errors.ts';
-import { every, type Periodic } from '../../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../../kernel/every.ts';
 import { hashInput } from '../../../kernel/idempotency.ts';
 import type { Live } from '../../../live/live.ts';
 import type { LiveEvent } from '../../../live/live-event.ts';
@@ -80,7 +80,11 @@ export class Refunds {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.options.sweepIntervalMs ?? REFUND_SWEEP_INTERVAL_MS, () => this.#sweep());
+    this.#sweeping = every(
+      this.options.sweepIntervalMs ?? REFUND_SWEEP_INTERVAL_MS,
+      () => this.#sweep(),
+      this.deps.db.instruments.meters.sweeps.of('refunds'),
+    );
   }
 
   async close(): Promise<void> {
@@ -330,7 +334,7 @@ export class Refunds {
     news.announce(orders);
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     try {
       const due = await findDueRefunds(this.deps.db.pool, REFUNDS_PER_SWEEP_MAX);
       // One that fails must not keep the others waiting.
@@ -338,6 +342,7 @@ export class Refunds {
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     } catch (error) {
       this.deps.log.warn({ err: error }, 'paying refunds failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

@@ -68,11 +68,13 @@ export class BuyNow {
       attemptsMax: BATCH_ATTEMPTS_MAX,
     };
     this.#holds = new GroupCommit({
+      watched: { name: 'holds', instruments: this.deps.db.instruments },
       ...limits,
       commit: (batch) => this.#commitHolds(batch),
       classify: (error) => (brokeConstraint(error, CHECKOUT_KEY_TAKEN) ? 'retry' : classifyBatchError(error)),
     });
     this.#settlements = new GroupCommit({
+      watched: { name: 'settlements', instruments: this.deps.db.instruments },
       ...limits,
       commit: (batch) => this.#commitSettlements(batch),
       classify: classifyBatchError,

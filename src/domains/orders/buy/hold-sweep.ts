@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../../db/database.ts';
-import { every, type Periodic } from '../../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../../kernel/every.ts';
 import type { BuyNow } from './buy-now.ts';
 import { findExpired, holdOn } from './settle.repo.ts';
 
@@ -24,14 +24,14 @@ export class HoldSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep());
+    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('holds'));
   }
 
   async close(): Promise<void> {
     await this.#sweeping?.stop();
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(): Promise<unknown> {
     const { db, buyNow, log } = this.deps;
     try {
       const expired = await findExpired(db.pool, HOLDS_PER_SWEEP_MAX);
@@ -43,6 +43,7 @@ export class HoldSweep {
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
     } catch (error) {
       log.warn({ err: error }, 'ending holds failed; the next sweep tries again');
+      return FAILED;
     }
   }
 }

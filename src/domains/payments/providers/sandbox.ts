@@ -51,6 +51,7 @@ const FIND = statement(
  */
 export function createSandboxProvider(db: Database): PaymentProvider {
   const writer = new GroupCommit<Ending, { entry: Entry; isNew: boolean }>({
+    watched: { name: 'sandbox', instruments: db.instruments },
     commit: (batch) => endAll(db, batch),
     batchMax: BATCH_MAX,
     queueMax: QUEUE_MAX,

@@ -1,0 +1,101 @@
+/** SIGTERM: not ready first, what is under way ends, sockets are closed over a while, and the process ends well. */
+import { createClient } from 'graphql-ws';
+import { expect, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { exited } from '../support/exit.ts';
+import { within } from '../support/feed.ts';
+import { test } from '../support/fixtures.ts';
+import { expectBooksBalanced } from '../support/ledger.ts';
+import { buyCoins, sendGift, signIn, startStream, succeed } from '../support/operations.ts';
+import { startServerProcess } from '../support/server-process.ts';
+
+const SOCKETS = 60;
+const DELAY_MS = 1_500;
+const SPREAD_MS = 2_000;
+/** Both, and what requests under way may take. */
+const STOP_LIMIT_MS = 14_000;
+const LIVE_EVENTS = 'subscription ($id: ID!) { liveEvents(streamId: $id, after: "") { cursor node { seq } } }';
+
+test('not ready at once, serving meanwhile; 1012 over seconds; a gift under way is answered; exit code 0', async ({
+  db,
+}) => {
+  const server = await startServerProcess({
+    databaseUrl: db.url,
+    env: { DRAIN_DELAY_MS: String(DELAY_MS), DRAIN_SPREAD_MS: String(SPREAD_MS) },
+  });
+  onTestFinished(async () => void (await server.kill()));
+  const [creator, viewer] = [await signIn(server), await signIn(server)];
+  const streamId = (await startStream(creator)).id;
+  succeed(await buyCoins(viewer, { coins: 70 }));
+  const closedAtMs: number[] = [];
+  const watched = Array.from({ length: SOCKETS }, async () => {
+    const socket = await server.raw();
+    await socket.init();
+    socket.subscribe('1', LIVE_EVENTS, { id: streamId });
+    await socket.messages.next();
+    return { socket, ended: socket.messages.closed.then((end) => (closedAtMs.push(performance.now()), end)) };
+  });
+  const sockets = await Promise.all(watched);
+  const blocker = await db.pool.connect();
+  await blocker.query('BEGIN');
+  await blocker.query("SELECT 1 FROM ledger_account WHERE kind = 'WALLET' FOR UPDATE");
+  const gift = sendGift(viewer, streamId, { quantity: 7 });
+  await expect
+    .poll(async () => (await db.pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rowCount)
+    .toBeGreaterThan(0);
+
+  const exit = exited(server.child);
+  server.child.kill('SIGTERM');
+  const ready = async () => {
+    const response = await fetch(new URL('/ready', server.url));
+    return { status: response.status, body: await response.json() };
+  };
+  await expect.poll(ready, { interval: 20 }).toEqual({ status: 503, body: { status: 'draining', checks: {} } });
+  expect((await fetch(new URL('/health', server.url))).status).toBe(200);
+  expect((await viewer.api.request('{ gifts { id } }')).data).toBeTruthy();
+  expect(closedAtMs).toEqual([]);
+  await blocker.query('ROLLBACK');
+  blocker.release();
+  expect(succeed(await gift)).toMatchObject({ replayed: false, giftSent: { quantity: 7 } });
+
+  const ends = await within('the sockets', Promise.all(sockets.map(({ ended }) => ended)), STOP_LIMIT_MS);
+  expect(new Set(ends.map(({ code }) => code))).toEqual(new Set([1012]));
+  // Not at once: from the first to the last most of the window passes, and no moment takes more than a fraction of them.
+  expect(closedAtMs.at(-1)! - closedAtMs[0]!).toBeGreaterThan(SPREAD_MS * 0.6);
+  expect(await within('the exit', exit, STOP_LIMIT_MS)).toMatchObject({ code: 0 });
+  const seqs = sockets.map(({ socket }) => socket.texts.filter((text) => text.includes('"type":"next"')).length);
+  expect(new Set(seqs)).toEqual(new Set([2])); // the stream's start, and the gift
+  await expectBooksBalanced(db.pool);
+});
+
+test('a client of graphql-ws connects again after 1012, and misses nothing', async ({ db }) => {
+  const env = { DRAIN_SPREAD_MS: '200' };
+  const [first, second] = await Promise.all([
+    startServerProcess({ databaseUrl: db.url, env }),
+    startServerProcess({ databaseUrl: db.url, env }),
+  ]);
+  onTestFinished(async () => void (await Promise.all([first.kill(), second.kill()])));
+  const creator = await signIn(second);
+  const streamId = (await startStream(creator)).id;
+  const codes: number[] = [];
+  let url = first.url;
+  const client = createClient({
+    url: () => url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 5,
+    retryWait: async () => {},
+    on: { closed: (event) => void codes.push((event as { code: number }).code) },
+  });
+  onTestFinished(() => client.dispose() as void);
+  const seen: number[] = [];
+  const stop = client.subscribe<{ liveEvents: { node: { seq: number } } }>(
+    { query: LIVE_EVENTS, variables: { id: streamId } },
+    { next: ({ data }) => void seen.push(data!.liveEvents.node.seq), error: () => {}, complete: () => {} },
+  );
+  onTestFinished(() => stop());
+  await expect.poll(() => seen).toEqual([1]);
+  url = second.url;
+  expect(await first.stop()).toMatchObject({ code: 0 });
+  await expect.poll(() => seen).toEqual([1, 1]); // from the start again: this client keeps no cursor
+  expect(codes).toEqual([1012]);
+});
