@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../../', import.meta.url);
 /** A comment that names a file, and the block below it. */
-const BLOCK = /<!-- (\S+) -->\n\n```(\w+)\n[\s\S]*?\n```/g;
+const BLOCK = /<!-- (\S+) -->\n\n```(\w+)\n(?:[\s\S]*?\n)??```$/gm;
 
 /** The page with the files as they are now. */
 export function embed(page: string): string {

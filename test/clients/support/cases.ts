@@ -11,9 +11,9 @@ import { sessionOf, shower, test, type World } from './world.ts';
 
 /** How much must have arrived between one break and the next. */
 const EVENTS_BETWEEN = 8;
-const FEED_LIMIT_MS = 30_000;
-/** Three server processes start, one after the other. */
-const BREAKS_LIMIT_MS = 150_000;
+const FEED_LIMIT_MS = 60_000;
+/** Server processes start, one after the other: the first with the first case. */
+vi.setConfig({ testTimeout: 200_000 });
 
 type Live = { streamId: string; giftId: string };
 
@@ -92,9 +92,7 @@ function requestCases(make: MakeClient): void {
 }
 
 function feedCases(make: MakeClient): void {
-  test('no event is lost when the server closes (1013), restarts (1012) and is killed', {
-    timeout: BREAKS_LIMIT_MS,
-  }, async ({ world, live }) => {
+  test('no event is lost when the server closes (1013), restarts (1012) and is killed', async ({ world, live }) => {
     const [banned, viewer] = [await world.person(), await world.person()];
     const session = sessionOf(banned.sub);
     const watched = open(make, world.url, session).watch(live.streamId, '');
