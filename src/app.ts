@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import type { Audience, AudienceOptions } from './app/audience/audience.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
 import type { Config } from './config.ts';
@@ -74,6 +75,7 @@ export type AppOverrides = {
   pulseIntervalMs?: number;
   trends?: TrendsOptions;
   community?: CommunityOverrides;
+  audience?: Partial<AudienceOptions>;
 };
 
 /** A running Hadiya. */
@@ -140,15 +142,21 @@ export async function createApp(
   const demoShop = demo && config.simulate ? new DemoShop({ services, log }) : undefined;
   await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
+  const simulated = demo && config.simulate && !config.persistedOnly; // its own documents would be refused
+  let audience: Promise<Audience> | undefined;
   return {
     services,
     live,
     fanOut,
     listen: async () => {
       start();
-      return server.listen(config.port, config.host);
+      const address = await server.listen(config.port, config.host);
+      // A client like any other, so it is not waited for: whoever starts the server need not load it first.
+      if (simulated) audience = openAudience({ url: address.url, log, ...overrides.audience });
+      return address;
     },
     close: async () => {
+      await (await audience)?.stop();
       // One that hangs would keep the drain waiting, and its callers without an answer.
       const late = setTimeout(endCalls, PROVIDER_DRAIN_MS_MAX);
       await server.close();
@@ -159,6 +167,11 @@ export async function createApp(
     welcome: (url) => welcome(url, example),
     onSql: db.onSql,
   };
+}
+
+async function openAudience(options: AudienceOptions): Promise<Audience> {
+  const { startAudience } = await import('./app/audience/audience.ts');
+  return startAudience(options);
 }
 
 /** All domains, put together: the services, and what begins and ends with the server. */
