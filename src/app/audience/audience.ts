@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { Connection, Refusal, sleep, type Wire } from './connection.ts';
 import { QUERIES } from './documents.ts';
 import { Host } from './host.ts';
@@ -93,6 +94,8 @@ class Play {
 
   constructor(private readonly options: AudienceOptions) {
     this.tally = new Tally(options.log);
+    // Whatever is under way waits with it, and the sockets of all seats.
+    setMaxListeners(UNDER_WAY_MAX + VIEWERS_MAX + 10, this.#stopped.signal);
     this.#wire = { url: options.url, pace: new Pace(), signal: this.#stopped.signal };
     this.#nobody = new Connection(this.#wire);
     this.#chance = new Random((options.seed ?? 0) + 1);

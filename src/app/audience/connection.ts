@@ -82,7 +82,8 @@ export class Connection {
   }
 
   close(): void {
-    void this.#socket?.dispose();
+    // Rejects when a socket that is still being opened is not to be had: nobody wants it any more.
+    this.#socket?.dispose()?.then(undefined, () => undefined);
     this.#socket = undefined;
   }
 
