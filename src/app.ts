@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
+import { createLiveRoom } from './app/live-room.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -124,7 +125,9 @@ export async function createApp(
     graphiql,
   });
   const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
+  const site = createLiveRoom();
   const server = createHttpServer({
+    site,
     yoga,
     isEventStream,
     sockets,
