@@ -1,20 +1,23 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
-/** Typed documents: what `test/operations` asks for, with the types that the schema gives the answers. Run by `npm run generate:documents`. */
+/** How documents are typed, whoever they are for. */
+const typedDocuments = {
+  preset: 'client',
+  presetConfig: { fragmentMasking: false },
+  config: {
+    useTypeImports: true,
+    enumsAsTypes: true,
+    strictScalars: true,
+    scalars: { Date: 'string', DateTime: 'string', SafeInt: 'number' },
+  },
+} as const;
+
+/** Typed documents: what the tests and the live room ask for, with the types that the schema gives the answers. Run by `npm run generate:documents`. */
 const config: CodegenConfig = {
   schema: 'schema.graphql',
-  documents: 'test/operations/*.graphql',
   generates: {
-    'test/generated/': {
-      preset: 'client',
-      presetConfig: { fragmentMasking: false },
-      config: {
-        useTypeImports: true,
-        enumsAsTypes: true,
-        strictScalars: true,
-        scalars: { Date: 'string', DateTime: 'string', SafeInt: 'number' },
-      },
-    },
+    'test/generated/': { ...typedDocuments, documents: 'test/operations/*.graphql' },
+    'examples/live-room/src/generated/': { ...typedDocuments, documents: 'examples/live-room/src/**/*.graphql' },
   },
 };
 

@@ -7,6 +7,7 @@ import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import type { Audience, AudienceOptions } from './app/audience/audience.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
+import { createLiveRoom } from './app/live-room.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database, readDeployment, type SqlListener } from './db/database.ts';
 import { createAccounts } from './domains/accounts/accounts.service.ts';
@@ -126,7 +127,9 @@ export async function createApp(
     graphiql,
   });
   const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
+  const site = createLiveRoom();
   const server = createHttpServer({
+    site,
     yoga,
     isEventStream,
     sockets,
