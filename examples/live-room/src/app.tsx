@@ -6,9 +6,13 @@ import { SignInProvider } from './components/sign-in.tsx';
 import { NotFound } from './components/states.tsx';
 import { TopBar } from './components/top-bar.tsx';
 import { LanguageProvider } from './i18n/language.tsx';
+import { OrderPage } from './orders/order-page.tsx';
+import { OrdersPage } from './orders/orders-page.tsx';
 import { RoomPage } from './room/room-page.tsx';
 import { useRoute } from './routing.tsx';
 import { StreamsPage } from './streams/streams-page.tsx';
+import { StudioPage } from './studio/studio-page.tsx';
+import { WalletPage } from './wallet/wallet-page.tsx';
 
 /** The page. */
 export function App() {
@@ -45,6 +49,14 @@ function Place() {
       return <StreamsPage />;
     case 'room':
       return <RoomPage key={route.streamId} streamId={route.streamId} />;
+    case 'orders':
+      return <OrdersPage />;
+    case 'order':
+      return <OrderPage key={route.orderId} orderId={route.orderId} />;
+    case 'wallet':
+      return <WalletPage />;
+    case 'studio':
+      return <StudioPage />;
     default:
       return <NotFound />;
   }

@@ -8,6 +8,7 @@ import './styles/shell.css';
 import './styles/streams.css';
 import './styles/room.css';
 import './styles/feed.css';
+import './styles/studio.css';
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -61,6 +61,14 @@ function Navigation() {
           {t('nav.orders')}
         </Link>
       )}
+      {session && (
+        <Link to={paths.wallet} aria-current={name === 'wallet' ? 'page' : undefined}>
+          {t('nav.wallet')}
+        </Link>
+      )}
+      <Link to={paths.studio} aria-current={name === 'studio' ? 'page' : undefined}>
+        {t('studio.title')}
+      </Link>
     </nav>
   );
 }

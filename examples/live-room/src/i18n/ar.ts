@@ -1,7 +1,9 @@
+import { arStudio } from './ar-studio.ts';
 import type { Dictionary } from './dictionary.ts';
 
 /** Arabic. */
 export const ar: Dictionary = {
+  ...arStudio,
   'app.name': 'هدية',
   'app.tagline': 'هدايا ومشتريات على الهواء',
   'app.language': 'English',

@@ -1,5 +1,8 @@
+import { enStudio } from './en-studio.ts';
+
 /** English. The other dictionaries have the same keys. Of plurals there are as many forms as the language has, by `Intl.PluralRules`. */
 export const en = {
+  ...enStudio,
   'app.name': 'Hadiya',
   'app.tagline': 'Gifts and finds, live',
   'app.language': 'العربية',
