@@ -19,6 +19,7 @@ const config: CodegenConfig = {
   generates: {
     'test/generated/': { ...typed, documents: 'test/operations/*.graphql' },
     'examples/clients/generated/': { ...typed, documents: 'examples/clients/*.graphql' },
+    'examples/live-room/src/generated/': { ...typed, documents: 'examples/live-room/src/**/*.graphql' },
   },
 };
 

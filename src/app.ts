@@ -3,11 +3,13 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
+import type { Audience, AudienceOptions } from './app/audience/audience.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
+import { createGraphQLApi } from './app/graphql.ts';
+import { createLiveRoom } from './app/live-room.ts';
 import { Retention, type RetentionOptions } from './app/retention.ts';
 import { createWatch, type Watch } from './app/watch.ts';
 import type { Config } from './config.ts';
@@ -39,24 +41,11 @@ import { Streams } from './domains/streams/streams.service.ts';
 import { Trends, type TrendsOptions } from './domains/trends/trends.service.ts';
 import { createWallets } from './domains/wallet/wallet.service.ts';
 import { bearerToken } from './graphql/bearer-token.ts';
-import { Connections } from './graphql/connections.ts';
-import type { Context, Services } from './graphql/context.ts';
+import type { Services } from './graphql/context.ts';
 import { findDemoExample, welcome } from './graphql/demo.ts';
-import { maskError } from './graphql/errors.ts';
-import { FanOut, type FanOutOptions } from './graphql/fan-out/fan-out.ts';
+import type { FanOut, FanOutOptions } from './graphql/fan-out/fan-out.ts';
 import { rowId } from './graphql/global-id.ts';
-import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
-import { withoutSuggestion } from './graphql/limits/suggestions.ts';
-import { createOperationObserver } from './graphql/operation-observer.ts';
-import { createOperations } from './graphql/operations.ts';
-import { loadPersistedDocuments } from './graphql/persisted-manifest.ts';
-import { RateLimits } from './graphql/rate-limit.ts';
-import { useResponseCache } from './graphql/response-cache.ts';
-import { buildSchema } from './graphql/schema.ts';
-import { createGraphQLSockets } from './graphql/websocket.ts';
-import { createGraphQLServer } from './graphql/yoga.ts';
-import { isPlainOrigin } from './http-guard.ts';
 import type { Instruments } from './kernel/instruments.ts';
 import type { Bus } from './live/bus.ts';
 import type { HubLimits } from './live/hub.ts';
@@ -85,6 +74,7 @@ export type AppOverrides = {
   booksIntervalMs?: number;
   trends?: TrendsOptions;
   community?: CommunityOverrides;
+  audience?: Partial<AudienceOptions>;
   retention?: RetentionOptions;
 };
 
@@ -123,54 +113,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { live, services, webhooks, pages, counters, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
   const { instruments } = db;
-  const { meters } = instruments;
-
-  const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
-  const graphiql = config.persistedOnly ? undefined : createGraphiQLPage(services, demo);
-  const schema = buildSchema({ demo });
-  const { introspection } = config;
-  const mask = createMask(log, introspection);
-  const operations = createOperations({ schema, maskError: mask, introspection });
-  const manifests = { paths: config.persistedDocuments, only: config.persistedOnly };
-  const persisted = await loadPersistedDocuments(manifests, operations).catch(async (error: unknown) => {
+  const parts = { services, live, counters, instruments, log, overrides };
+  const { sockets, fanOut, ...overHttp } = await createGraphQLApi(config, parts).catch(async (error: unknown) => {
     await close();
     throw error;
-  });
-  const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy }, meters);
-  const connections = new Connections({ ...config.connectionLimits, trustProxy: config.trustProxy });
-  const observer = createOperationObserver(instruments, persisted.operationNames);
-  const fanOut = new FanOut(
-    { executeEvent: operations.execute, mask },
-    { ...config.fanOut, ...overrides.fanOut },
-    instruments,
-  );
-  const { yoga, isEventStream } = createGraphQLServer({
-    schema,
-    operations,
-    persisted,
-    mask,
-    services,
-    fanOut,
-    limits,
-    connections,
-    responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
-    log,
-    observer,
-    meters,
-    isAllowedOrigin,
-    graphiql: introspection ? graphiql : undefined,
-  });
-  const sockets = createGraphQLSockets({
-    schema,
-    operations,
-    persisted,
-    fanOut,
-    limits,
-    connections,
-    services,
-    log,
-    observer,
-    meters,
   });
   const watch = await createWatch(config, {
     db,
@@ -180,12 +126,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     databaseUrl: deps.databaseUrl,
     booksIntervalMs: overrides.booksIntervalMs,
   });
+  const site = createLiveRoom();
   const server = createHttpServer({
-    yoga,
-    isEventStream,
+    ...overHttp,
+    site,
     sockets,
     log,
-    isAllowedOrigin,
     readiness: watch.readiness,
     metrics: watch.metrics,
     metricsAccess: watch.access,
@@ -200,6 +146,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   await demoShop?.open();
   const example = demo ? await findDemoExample(services) : undefined;
   let isListening = false;
+  const simulated = demo && config.simulate && !config.persistedOnly; // its own documents would be refused
+  let audience: Promise<Audience> | undefined;
   return {
     services,
     live,
@@ -209,9 +157,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       isListening = true;
       start();
       await watch.start();
-      return server.listen(config.port, config.host);
+      const address = await server.listen(config.port, config.host);
+      // A client like any other, so it is not waited for: whoever starts the server need not load it first.
+      if (simulated) audience = openAudience({ url: address.url, log, ...overrides.audience });
+      return address;
     },
     close: async () => {
+      watch.readiness.drain();
+      await (await audience)?.stop();
       await drain({ watch, server, endCalls, ...config.drain, isListening });
       await demoShop?.close();
       await close();
@@ -221,13 +174,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   };
 }
 
-/** What a client may see of an error. What is hidden is logged, with the request that met it. */
-function createMask(log: Logger, introspection: boolean): (error: unknown, contextValue?: unknown) => GraphQLError {
-  return (error, contextValue) => {
-    const requestId = (contextValue as Context | undefined)?.requestId;
-    const shown = maskError(error, (hidden) => log.error({ err: hidden, requestId }, 'unexpected error in a resolver'));
-    return introspection ? shown : withoutSuggestion(shown);
-  };
+async function openAudience(options: AudienceOptions): Promise<Audience> {
+  const { startAudience } = await import('./app/audience/audience.ts');
+  return startAudience(options);
 }
 
 /** Stops serving, in the order of docs/operations.md: not ready, then no new connections, then what is under way ends. */
@@ -431,14 +380,4 @@ async function keptSecret(dataDir: string, name: string): Promise<string> {
   });
   await unlink(draft);
   return readFile(file, 'utf8');
-}
-
-/** Browsers may come from our own pages and the allowed ones, and in demo mode from any port of this machine (a dev server). */
-function originCheck(demo: boolean, allowed: string[]): (origin: string, host: string | undefined) => boolean {
-  return (origin, host) => {
-    if (allowed.includes(origin)) return true;
-    if (!isPlainOrigin(origin)) return false;
-    const url = new URL(origin);
-    return url.host === host || (demo && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname));
-  };
 }

@@ -41,7 +41,12 @@ export type PageRequest = { headers: IncomingMessage['headers']; path: string; q
 /** Answers the GETs of one page. */
 export type Page = (request: PageRequest) => Promise<{ status: number; headers: Record<string, string>; body: string }>;
 
+/** Answers GETs of files, or does not know the path and resolves to false. */
+export type Site = (req: IncomingMessage, res: ServerResponse, path: string) => Promise<boolean>;
+
 type Deps = {
+  /** What people see; undefined: there are no files to show. */
+  site: Site | undefined;
   /** By path, such as "/webhooks/stripe"; one that ends in "/*" takes any last part. */
   webhooks: ReadonlyMap<string, Webhook>;
   /** Likewise. */
@@ -57,7 +62,7 @@ type Deps = {
   instruments: Instruments;
 };
 
-/** Routes: /graphql over HTTP, SSE and WebSocket, /webhooks/*, pages such as /reports/*, /health (the process lives), /ready (it can serve). */
+/** Routes: /graphql over HTTP, SSE and WebSocket, /webhooks/*, pages such as /reports/*, the site at /, /health (the process lives), /ready (it can serve). */
 export function createHttpServer(deps: Deps): HttpServer {
   const underWay = new Set<ServerResponse>();
   let closed: Promise<void> | undefined;
@@ -149,7 +154,10 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
     const answer = await webhook({ headers: req.headers, body, path: path! });
     return respond(res, answer.status, answer.body);
   }
+  const reading = req.method === 'GET' || req.method === 'HEAD';
+  if (reading && (await deps.site?.(req, res, path!))) return;
   if (path === '/') {
+    if (!reading) return respond(res, 405, { errors: [{ message: 'Send a GET.' }] });
     res.writeHead(302, { location: '/graphql' }).end();
     return;
   }

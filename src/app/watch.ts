@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { Kind, parse } from 'graphql';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/database.ts';

@@ -135,8 +135,8 @@ export async function readEventsAt(
   return places.map((_place, index) => byPosition.get(index + 1));
 }
 
-/** One page of one log, as {@link readPages} reads many. */
-export type PageRequest = { streamId: bigint; after: string; limit: number };
+/** One page of one log, as {@link readPages} reads many. Without `after` it is the log's newest events. */
+export type PageRequest = { streamId: bigint; after: string | undefined; limit: number };
 /** A page, and where it stands in its log. */
 export type Page = LogHead & { afterSeq: bigint; events: LiveEvent[] };
 
@@ -187,16 +187,22 @@ async function readManyPages(
   }
 }
 
-function locate(head: LogHead | undefined, { after }: PageRequest): Page | Error {
+function locate(head: LogHead | undefined, { after, limit }: PageRequest): Page | Error {
   if (!head) return new NotFoundError('stream');
   try {
-    const afterSeq = decodeCursor(head.epoch, after);
+    const afterSeq = after === undefined ? newest(head, limit) : decodeCursor(head.epoch, after);
     if (afterSeq > head.lastSeq) return new InvalidCursorError();
     return { epoch: head.epoch, lastSeq: head.lastSeq, afterSeq, events: [] };
   } catch (error) {
     if (error instanceof InvalidCursorError) return error;
     throw error;
   }
+}
+
+/** Behind which number the newest so many events begin: numbers have no gaps. */
+function newest({ lastSeq }: LogHead, limit: number): bigint {
+  const seq = lastSeq - BigInt(limit);
+  return seq > 0n ? seq : 0n;
 }
 
 async function readLogs(sql: Queryable, requests: readonly PageRequest[]): Promise<(LogHead & { streamId: bigint })[]> {

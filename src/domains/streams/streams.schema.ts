@@ -55,10 +55,15 @@ implementNode(LiveStreamType, {
       args: {
         first: t.arg.int({ description: `Events wanted, ${PAGE_SIZE_MAX} at the most.`, validate: rules.pageSize }),
         after: t.arg.string({ description: 'Cursor of the event behind which the page begins.' }),
+        last: t.arg.int({
+          description: `The newest so many events instead, ${PAGE_SIZE_MAX} at the most: what a viewer who joins is shown, whose last cursor is where to go on watching. Goes before the others.`,
+          validate: rules.pageSize,
+        }),
       },
-      resolve: async ({ id }, { first, after }, { services }) => {
-        const limit = Math.min(first ?? PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX);
-        const { epoch, events, afterSeq, lastSeq } = await services.streams.page(id, { after: after ?? '', limit });
+      resolve: async ({ id }, { first, after, last }, { services }) => {
+        const limit = Math.min(last ?? first ?? PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX);
+        const page = { after: typeof last === 'number' ? undefined : (after ?? ''), limit };
+        const { epoch, events, afterSeq, lastSeq } = await services.streams.page(id, page);
         const edges = events.map((event) => ({ cursor: encodeCursor(epoch, event.seq), node: event }));
         const end = events.at(-1)?.seq;
         return {

@@ -212,7 +212,7 @@ export class Streams {
    * @param page.after a cursor; '' for the log's beginning
    * @throws {InvalidCursorError}
    */
-  page(streamId: bigint, page: { after: string; limit: number }): Promise<Page> {
+  page(streamId: bigint, page: { after: string | undefined; limit: number }): Promise<Page> {
     return this.#pages.load({ streamId, ...page });
   }
 

@@ -1,0 +1,27 @@
+import { createClient, fetchExchange, subscriptionExchange } from 'urql';
+import { API_PATH } from './paths.ts';
+import { subscribeResumably } from './resume.ts';
+import { freshToken } from './session.ts';
+import { socket } from './socket.ts';
+
+/** The page's client: operations over HTTP, subscriptions over its one socket. What it shows is kept by events, not by a cache. */
+export const client = createClient({
+  url: API_PATH,
+  preferGetMethod: false,
+  exchanges: [
+    fetchExchange,
+    subscriptionExchange({
+      forwardSubscription: ({ query, variables }) => ({
+        subscribe: (sink) => ({
+          unsubscribe: subscribeResumably(socket.subscribe, { query: query!, variables: { ...variables } }, sink),
+        }),
+      }),
+    }),
+  ],
+  fetch: async (url, init) => {
+    const token = await freshToken();
+    const headers = new Headers(init?.headers);
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    return fetch(url, { ...init, headers });
+  },
+});
