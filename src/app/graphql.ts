@@ -17,10 +17,10 @@ import { buildSchema } from '../graphql/schema.ts';
 import type { SocketTransport } from '../graphql/socket-transport.ts';
 import { createGraphQLSockets } from '../graphql/websocket.ts';
 import { createGraphQLServer, type GraphQLOverHttp } from '../graphql/yoga.ts';
-import { isPlainOrigin } from '../http-guard.ts';
 import type { Instruments } from '../kernel/instruments.ts';
 import type { Live } from '../live/live.ts';
 import type { PointCounters } from '../live/points.ts';
+import { isPlainOrigin } from '../server/http-guard.ts';
 
 /** GraphQL on all its transports. */
 export type GraphQLApi = GraphQLOverHttp & {
