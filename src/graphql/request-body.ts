@@ -16,7 +16,7 @@ export function useBoundedBody(sizeMax: number): Plugin<Record<string, any>, { r
       const { req } = serverContext as { req: IncomingMessage };
       const body = {
         async json() {
-          return JSON.parse(await readText(req, sizeMax));
+          return parseJson(await readText(req, sizeMax));
         },
       };
       setRequestParser(() => requestParser(body as Request));
@@ -38,6 +38,17 @@ function readText(req: IncomingMessage, sizeMax: number): Promise<string> {
     req.once('end', () => resolve(chunks.length === 1 ? chunks[0]!.toString() : Buffer.concat(chunks).toString()));
     req.once('error', reject);
   });
+}
+
+/** Yoga's own refusal repeats in what words the parser put it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new GraphQLError('The body is not valid JSON.', {
+      extensions: { http: { status: 400 }, code: 'BAD_REQUEST' },
+    });
+  }
 }
 
 function tooLarge(): GraphQLError {

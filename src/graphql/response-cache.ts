@@ -76,7 +76,12 @@ function asResult(text: string): ExecutionResult {
 /** The request, in full: two that differ in anything have keys of their own. */
 function keyOf({ params }: HttpContext): string | undefined {
   if (!params?.query) return undefined;
-  return JSON.stringify([params.query, params.operationName ?? null, params.variables ?? null]);
+  try {
+    return JSON.stringify([params.query, params.operationName ?? null, params.variables ?? null]);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // variables that go deeper than the stack: executed, and not kept
+    throw error;
+  }
 }
 
 /** Whether an operation is a query of public fields only; judged once for each. */

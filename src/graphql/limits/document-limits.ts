@@ -22,6 +22,8 @@ export const DOCUMENT_LIMITS = {
   spreads: 100,
   aliases: 60,
   directives: 50,
+  /** At one field, fragment or operation. */
+  directivesInOnePlace: 5,
   /** Selection sets within each other, as written: inline fragments count, fields of fragments do not. */
   nesting: 32,
   /** Lists and objects within each other in one value. */
@@ -46,6 +48,7 @@ const WORDS: Record<DocumentLimit, string> = {
   spreads: 'fragment spreads',
   aliases: 'aliases',
   directives: 'directives',
+  directivesInOnePlace: 'directives in one place',
   nesting: 'selection sets within each other',
   valueNesting: 'lists and objects within each other in a value',
   rootFields: 'root fields in an operation',

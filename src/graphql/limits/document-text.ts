@@ -14,6 +14,7 @@ export type TextCounts = {
   spreads: number;
   aliases: number;
   directives: number;
+  directivesInOnePlace: number;
   nesting: number;
   valueNesting: number;
 };
@@ -46,6 +47,7 @@ class Counter {
     spreads: 0,
     aliases: 0,
     directives: 0,
+    directivesInOnePlace: 0,
     nesting: 0,
     valueNesting: 0,
   };
@@ -75,6 +77,7 @@ class Counter {
   }
 
   directives(directives: readonly DirectiveNode[] | undefined): void {
+    if (directives && directives.length > this.limits.directivesInOnePlace) this.exceeded ??= 'directivesInOnePlace';
     for (const directive of directives ?? []) {
       this.count('directives');
       this.#arguments(directive.arguments);

@@ -16,6 +16,7 @@ const THREATS: Record<DocumentLimit, string> = {
   spreads: 'a fragment spread again and again',
   aliases: 'one field under many aliases',
   directives: 'directives without end',
+  directivesInOnePlace: 'directives heaped on one field',
   nesting: 'inline fragments within each other',
   valueNesting: 'lists within lists in an argument',
   rootFields: 'a batch of root fields in one operation',

@@ -40,7 +40,15 @@ export const DOCUMENT_ATTACKS: Record<DocumentLimit, { documents: Attack[] }> = 
     ),
   },
   aliases: { documents: [QUERY, FEED].map((wrap) => (count) => wrap(times(count, (n) => `a${n}: id`))) },
-  directives: { documents: [QUERY, FEED].map((wrap) => (count) => wrap(`id ${'@include(if: true) '.repeat(count)}`)) },
+  directives: {
+    documents: [QUERY, FEED].map(
+      (wrap) => (count) =>
+        wrap(times(count, (n) => `...${n % 2 ? '' : ' on PublicProfile'} @include(if: true) { id }`)),
+    ),
+  },
+  directivesInOnePlace: {
+    documents: [QUERY, FEED].map((wrap) => (count) => wrap(`id ${'@include(if: true) '.repeat(count)}`)),
+  },
   nesting: {
     documents: [QUERY, FEED].map((wrap) => (count) => wrap(`${'... { '.repeat(count)} id ${'} '.repeat(count)}`)),
   },
