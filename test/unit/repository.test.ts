@@ -92,6 +92,22 @@ describe('the schema', () => {
     const types = Object.values(buildSchema({ demo: true }).getTypeMap());
     const own = types.filter((type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type));
     expect(own.flatMap(undescribed)).toEqual([]);
+    const directives = buildSchema({ demo: true }).getDirectives();
+    const bare = directives.filter((directive) =>
+      [directive, ...directive.args].some((part) => !part.description?.trim()),
+    );
+    expect(bare.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('is described in sentences', async () => {
+    const described = [...(await read('schema.graphql')).matchAll(/^\s*"""\n?([\s\S]*?)\s*"""/gm)].map(([, text]) =>
+      text!.trim(),
+    );
+    expect(described.length).toBeGreaterThan(1_000);
+    const unfinished = described.filter(
+      (text) => !/^[\p{L}\d…"`].{2,}[.!?:)…`"]$/su.test(text) || /TODO|FIXME|XXX/.test(text),
+    );
+    expect(unfinished).toEqual([]);
   });
 });
 

@@ -13,16 +13,18 @@ export async function roleOf(sql: Queryable, order: OrderRow, viewerId: bigint):
 
 /**
  * Locks an order for somebody who acts on it: commands on one order wait for each other.
+ * @param named what they named: to outsiders a refund of somebody's order looks as one that is not there
  * @throws {NotFoundError} no such order, or it is nothing of theirs
  */
 export async function lockOrderFor(
   sql: SqlTransaction,
   orderId: bigint,
   viewerId: bigint,
+  named = 'order',
 ): Promise<{ order: OrderRow; role: OrderRole }> {
   const [order] = await lockOrders(sql, [orderId]);
   const role = order && (await roleOf(sql, order, viewerId));
-  if (!order || !role) throw new NotFoundError('order');
+  if (!order || !role) throw new NotFoundError(named);
   return { order, role };
 }
 

@@ -243,7 +243,7 @@ export class Refunds {
     return this.#do(async (sql): Promise<Done<RefundResult>> => {
       const found = await findRefund(sql, refundId);
       if (!found) throw new NotFoundError('refund');
-      const { order, role } = await lockOrderFor(sql, found.orderId, actor.id);
+      const { order, role } = await lockOrderFor(sql, found.orderId, actor.id, 'refund');
       requireRole(role, 'MERCHANT');
       const refund = (await findRefund(sql, refundId))!;
       if (sameAs.includes(refund.state)) return { result: { order, refund, replayed: true } };
