@@ -117,14 +117,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { live, services, webhooks, pages, counters, start, endCalls, close } = await createDomains(config, deps);
   const { db } = services;
   const { instruments } = db;
-  const { meters } = instruments;
 
   const isAllowedOrigin = originCheck(demo, config.allowedOrigins);
   const graphiql = createGraphiQLPage(services, demo);
   const schema = buildSchema({ demo });
   const mask = createMask(log);
   const operations = createOperations({ schema, maskError: mask });
-  const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy }, meters);
+  const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy }, instruments.meters);
   const observer = createOperationObserver(instruments, await readOperationNames(config.persistedDocuments));
   const fanOut = new FanOut(
     { executeEvent: operations.execute, mask },
@@ -141,11 +140,20 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
     observer,
-    meters,
+    meters: instruments.meters,
     isAllowedOrigin,
     graphiql,
   });
-  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log, observer, meters });
+  const sockets = createGraphQLSockets({
+    schema,
+    operations,
+    fanOut,
+    limits,
+    services,
+    log,
+    observer,
+    meters: instruments.meters,
+  });
   const watch = await createWatch(config, {
     db,
     live,
