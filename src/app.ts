@@ -130,38 +130,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     { ...config.fanOut, ...overrides.fanOut },
     instruments,
   );
-  const { yoga, isEventStream } = createGraphQLServer({
-    schema,
-    operations,
-    mask,
-    services,
-    fanOut,
-    limits,
-    responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
-    log,
-    observer,
-    meters: instruments.meters,
-    isAllowedOrigin,
-    graphiql,
-  });
-  const sockets = createGraphQLSockets({
-    schema,
-    operations,
-    fanOut,
-    limits,
-    services,
-    log,
-    observer,
-    meters: instruments.meters,
-  });
-  const watch = await createWatch(config, {
-    db,
-    live,
-    fanOut,
-    log,
-    databaseUrl: deps.databaseUrl,
-    booksIntervalMs: overrides.booksIntervalMs,
-  });
+  const { meters } = instruments;
+  const transport = { schema, operations, services, fanOut, limits, log, observer, meters };
+  const responseCache = useResponseCache(schema, live.changes, overrides.responseCache);
+  const { yoga, isEventStream } = createGraphQLServer({ ...transport, mask, responseCache, isAllowedOrigin, graphiql });
+  const sockets = createGraphQLSockets(transport);
+  const watch = await createWatch(config, { ...deps, db, live, fanOut });
   const server = createHttpServer({
     yoga,
     isEventStream,
