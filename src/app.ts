@@ -118,14 +118,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     await close();
     throw error;
   });
-  const watch = await createWatch(config, {
-    db,
-    live,
-    fanOut,
-    log,
-    databaseUrl: deps.databaseUrl,
-    booksIntervalMs: overrides.booksIntervalMs,
-  });
+  const watch = await createWatch(config, { ...deps, db, live, fanOut });
   const site = createLiveRoom();
   const server = createHttpServer({
     ...overHttp,

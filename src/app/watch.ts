@@ -30,13 +30,13 @@ export async function createWatch(
     fanOut: FanOut;
     log: Logger;
     databaseUrl: string;
-    booksIntervalMs: number | undefined;
+    overrides?: { booksIntervalMs?: number };
   },
 ): Promise<Watch> {
   const { db, live, fanOut, log } = deps;
   const probe = connectProbe(deps.databaseUrl, log);
   const readiness = new Readiness(await createChecks(probe, live.bus));
-  const books = new BooksCheck({ probe, log }, deps.booksIntervalMs);
+  const books = new BooksCheck({ probe, log }, deps.overrides?.booksIntervalMs);
   const metrics = createMetrics({ db, live, fanOut, readiness, books });
   const server = config.metrics.port === undefined ? undefined : createMetricsServer(metrics);
   let port: number | undefined;

@@ -9,6 +9,8 @@ import { expectBooksBalanced } from '../support/ledger.ts';
 import { buyCoins, sendGift, signIn, startStream, succeed } from '../support/operations.ts';
 import { startServerProcess } from '../support/server-process.ts';
 
+/** Processes start, and stop in their own time. */
+const TEST_LIMIT_MS = 90_000;
 const SOCKETS = 60;
 const DELAY_MS = 1_500;
 const SPREAD_MS = 2_000;
@@ -16,9 +18,9 @@ const SPREAD_MS = 2_000;
 const STOP_LIMIT_MS = 14_000;
 const LIVE_EVENTS = 'subscription ($id: ID!) { liveEvents(streamId: $id, after: "") { cursor node { seq } } }';
 
-test('not ready at once, serving meanwhile; 1012 over seconds; a gift under way is answered; exit code 0', async ({
-  db,
-}) => {
+test('not ready at once, serving meanwhile; 1012 over seconds; a gift under way is answered; exit code 0', {
+  timeout: TEST_LIMIT_MS,
+}, async ({ db }) => {
   const server = await startServerProcess({
     databaseUrl: db.url,
     env: { DRAIN_DELAY_MS: String(DELAY_MS), DRAIN_SPREAD_MS: String(SPREAD_MS) },
@@ -28,12 +30,17 @@ test('not ready at once, serving meanwhile; 1012 over seconds; a gift under way 
   const streamId = (await startStream(creator)).id;
   succeed(await buyCoins(viewer, { coins: 70 }));
   const closedAtMs: number[] = [];
+  const note = async <End>(closed: Promise<End>): Promise<End> => {
+    const end = await closed;
+    closedAtMs.push(performance.now());
+    return end;
+  };
   const watched = Array.from({ length: SOCKETS }, async () => {
     const socket = await server.raw();
     await socket.init();
     socket.subscribe('1', LIVE_EVENTS, { id: streamId });
     await socket.messages.next();
-    return { socket, ended: socket.messages.closed.then((end) => (closedAtMs.push(performance.now()), end)) };
+    return { socket, ended: note(socket.messages.closed) };
   });
   const sockets = await Promise.all(watched);
   const blocker = await db.pool.connect();
@@ -68,7 +75,9 @@ test('not ready at once, serving meanwhile; 1012 over seconds; a gift under way 
   await expectBooksBalanced(db.pool);
 });
 
-test('a client of graphql-ws connects again after 1012, and misses nothing', async ({ db }) => {
+test('a client of graphql-ws connects again after 1012, and misses nothing', { timeout: TEST_LIMIT_MS }, async ({
+  db,
+}) => {
   const env = { DRAIN_SPREAD_MS: '200' };
   const [first, second] = await Promise.all([
     startServerProcess({ databaseUrl: db.url, env }),
@@ -86,7 +95,7 @@ test('a client of graphql-ws connects again after 1012, and misses nothing', asy
     retryWait: async () => {},
     on: { closed: (event) => void codes.push((event as { code: number }).code) },
   });
-  onTestFinished(() => client.dispose() as void);
+  onTestFinished(async () => client.dispose());
   const seen: number[] = [];
   const stop = client.subscribe<{ liveEvents: { node: { seq: number } } }>(
     { query: LIVE_EVENTS, variables: { id: streamId } },
