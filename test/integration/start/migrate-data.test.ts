@@ -152,6 +152,29 @@ test.for([
       );
       expect(rows).toEqual([{ this_month: true, follows: true, streak: 8, log: 'live_event_before', stream: true }]);
       await expectBooksBalanced(pool);
+
+      // All that was there before is one month, which goes when its last stream is over and counted.
+      const prune = async () =>
+        (await pool.query(`SELECT live_month_prune(0, 'infinity', 1000) AS result`)).rows[0].result;
+      expect(await prune()).toBe('RECENT');
+      await pool.query(`UPDATE stream SET status = 'ENDED', ended_at = now()`);
+      expect(await prune()).toBe('UNREAD');
+      await pool.query('UPDATE board_cursor SET done = true');
+      expect(await prune()).toBe('PRUNED');
+      const { outcomes: again } = await sendBatch(
+        pool,
+        [
+          { ...order, idempotencyKey: 'b', quantity: 2 },
+          { ...order, idempotencyKey: 'c' },
+        ],
+        STREAK_WINDOW_MS,
+      );
+      const sender = { id: 1, handle: 'layla', displayName: 'Layla "ليلى" \\' };
+      const gift = { id: 1, name: 'Rose', coins: 1 };
+      expect(again).toMatchObject([
+        { kind: 'REPLAYED', event: { seq: 2n, payload: { sender, gift, quantity: 2, coins: 2, streak: 2 } } }, // it was 5: from before
+        { kind: 'REPLAYED', event: { seq: 3n, payload: { sender, gift, quantity: 3, coins: 3, streak: 8 } } },
+      ]);
     } finally {
       await pool.end();
       await withClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
