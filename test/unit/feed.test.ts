@@ -172,3 +172,19 @@ test('sleepers are woken by what is new, and by nothing else', async () => {
   await Promise.all(sleeping);
   expect(woken).toBe(2);
 });
+
+test('what the log had and does not give is pruned: the head moves on, and who reads before it is told', async () => {
+  const { feed, held } = feedAt(2n);
+  await feed.receive(events(3));
+  const behind = reader(2n, true);
+  feed.readers.add(behind);
+  await feed.catchUp();
+  feed.skipTo(9n);
+  expect([feed.head, feed.first, held(), behind.laps]).toEqual([9n, 10n, [], 1]);
+  expect(await feed.past(4n)).toMatchObject([
+    { seq: 9n, type: 'RESYNC_REQUIRED', payload: { missedFrom: 4, resumesAt: 10 } },
+  ]);
+  feed.skipTo(5n);
+  await feed.receive(events(10));
+  expect([feed.head, held()]).toEqual([10n, [10]]);
+});

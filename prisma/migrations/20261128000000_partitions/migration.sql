@@ -36,11 +36,17 @@ CREATE FUNCTION month_floor() RETURNS integer LANGUAGE sql STABLE AS $$
     (SELECT min(month) FROM month_partition WHERE month > 0))
 $$;
 -- The month that new ids get: the newest that has partitions and is not ahead of the clock. There is always one.
-CREATE FUNCTION month_now() RETURNS integer LANGUAGE sql VOLATILE AS $$
-  SELECT greatest(month_floor(), (SELECT max(month) FROM month_partition WHERE month BETWEEN 1 AND month_of(clock_timestamp())))
-$$;
+-- In plpgsql, which keeps its plans: every batch of gifts asks.
+CREATE FUNCTION month_now() RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+  RETURN (SELECT greatest(
+    coalesce(
+      (SELECT month FROM month_partition WHERE month > 0 ORDER BY month DESC OFFSET months_ahead() + 1 LIMIT 1),
+      (SELECT min(month) FROM month_partition WHERE month > 0)),
+    (SELECT max(month) FROM month_partition WHERE month BETWEEN 1 AND month_of(clock_timestamp()))));
+END $$;
 -- To be added to the next value of a table's sequence.
-CREATE FUNCTION ids_begin() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT month_ids(month_now()) $$;
+CREATE FUNCTION ids_begin() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN month_now()::bigint << 42; END $$;
 
 -- The default of stream.id. Whoever prunes the month finds its row locked until the stream is committed.
 CREATE FUNCTION new_stream_id() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -50,7 +56,7 @@ BEGIN
   RETURN month_ids(m) + nextval('stream_id_seq');
 END $$;
 -- The default of gift_sent.id.
-CREATE FUNCTION new_gift_sent_id() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT ids_begin() + nextval('gift_sent_id_seq') $$;
+CREATE FUNCTION new_gift_sent_id() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN ids_begin() + nextval('gift_sent_id_seq'); END $$;
 
 ALTER SEQUENCE "stream_id_seq" MAXVALUE 4398046511103;
 ALTER SEQUENCE "gift_sent_id_seq" MAXVALUE 4398046511103;
