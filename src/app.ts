@@ -75,6 +75,8 @@ export type AppOverrides = {
   pulseIntervalMs?: number;
   trends?: TrendsOptions;
   community?: CommunityOverrides;
+  /** Where the page is looked for. */
+  liveRoomFolder?: string;
 };
 
 /** A running Hadiya. */
@@ -125,7 +127,7 @@ export async function createApp(
     graphiql,
   });
   const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
-  const site = createLiveRoom();
+  const site = createLiveRoom(overrides.liveRoomFolder);
   const server = createHttpServer({
     site,
     yoga,
@@ -159,7 +161,7 @@ export async function createApp(
       await demoShop?.close();
       await close();
     },
-    welcome: (url) => welcome(url, example),
+    welcome: (url) => welcome(url, example, site !== undefined),
     onSql: db.onSql,
   };
 }

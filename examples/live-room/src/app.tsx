@@ -8,18 +8,22 @@ import { TopBar } from './components/top-bar.tsx';
 import { LanguageProvider } from './i18n/language.tsx';
 import { RoomPage } from './room/room-page.tsx';
 import { useRoute } from './routing.tsx';
+import { OrderPage, OrdersPage } from './shop/orders-page.tsx';
 import { StreamsPage } from './streams/streams-page.tsx';
+import { TopUpProvider } from './wallet/top-up.tsx';
 
 /** The page. */
 export function App() {
   return (
     <Provider value={client}>
       <LanguageProvider>
-        <ProblemsProvider>
-          <SignInProvider>
-            <Shell />
-          </SignInProvider>
-        </ProblemsProvider>
+        <TopUpProvider>
+          <ProblemsProvider>
+            <SignInProvider>
+              <Shell />
+            </SignInProvider>
+          </ProblemsProvider>
+        </TopUpProvider>
       </LanguageProvider>
     </Provider>
   );
@@ -45,6 +49,10 @@ function Place() {
       return <StreamsPage />;
     case 'room':
       return <RoomPage key={route.streamId} streamId={route.streamId} />;
+    case 'orders':
+      return <OrdersPage />;
+    case 'order':
+      return <OrderPage key={route.orderId} orderId={route.orderId} />;
     default:
       return <NotFound />;
   }
