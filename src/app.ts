@@ -77,6 +77,8 @@ export type AppOverrides = {
   trends?: TrendsOptions;
   community?: CommunityOverrides;
   audience?: Partial<AudienceOptions>;
+  /** Where the page is looked for. */
+  liveRoomFolder?: string;
 };
 
 /** A running Hadiya. */
@@ -127,7 +129,7 @@ export async function createApp(
     graphiql,
   });
   const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
-  const site = createLiveRoom();
+  const site = createLiveRoom(overrides.liveRoomFolder);
   const server = createHttpServer({
     site,
     yoga,
@@ -167,7 +169,7 @@ export async function createApp(
       await demoShop?.close();
       await close();
     },
-    welcome: (url) => welcome(url, example),
+    welcome: (url) => welcome(url, example, site !== undefined),
     onSql: db.onSql,
   };
 }

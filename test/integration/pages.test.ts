@@ -53,7 +53,6 @@ test('the server says that it lives, and that it can serve', async ({ server }) 
   };
   expect(await get('/health')).toEqual({ status: 200, body: '{"status":"ok"}' });
   expect(await get('/ready')).toEqual({ status: 200, body: '{"status":"ready"}' });
-  expect((await get('/')).status).toBe(302);
   expect((await get('/nowhere')).status).toBe(404);
 });
 
