@@ -75,6 +75,8 @@ export type AppOverrides = {
   trends?: TrendsOptions;
   community?: CommunityOverrides;
   audience?: Partial<AudienceOptions>;
+  /** Where the page is looked for. */
+  liveRoomFolder?: string;
   retention?: RetentionOptions;
 };
 
@@ -119,7 +121,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     throw error;
   });
   const watch = await createWatch(config, { ...deps, db, live, fanOut });
-  const site = createLiveRoom();
+  const site = createLiveRoom(overrides.liveRoomFolder);
   const server = createHttpServer({
     ...overHttp,
     site,
@@ -162,7 +164,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await demoShop?.close();
       await close();
     },
-    welcome: (url) => welcome(url, example),
+    welcome: (url) => welcome(url, example, site !== undefined),
     onSql: db.onSql,
   };
 }

@@ -60,9 +60,15 @@ async function findPurchase(services: Services, buyerId: bigint): Promise<DemoPu
   return { ...place, what, unitPriceMinor: variant?.priceMinor ?? 0n };
 }
 
-/** What to tell whoever has started the server. */
-export function welcome(url: string, example: DemoExample | undefined): string {
-  const title = `\n  Hadiya is up. GraphiQL: ${url}/graphql\n`;
+/**
+ * What to tell whoever has started the server.
+ * @param hasPage whether the live room's page is there to be looked at
+ */
+export function welcome(url: string, example: DemoExample | undefined, hasPage: boolean): string {
+  const page = hasPage
+    ? `Open ${url}`
+    : 'There is no page at /: it was not built (npm run build:room builds it, with the development packages)';
+  const title = `\n  Hadiya is up. ${page}\n  GraphiQL: ${url}/graphql\n`;
   if (!example) return title;
   const subscription = `subscription { liveEvents(streamId: "${example.streamId}", after: "") { cursor node { __typename seq } } }`;
   const mutation =
@@ -71,7 +77,8 @@ export function welcome(url: string, example: DemoExample | undefined): string {
   return `${title}
   Demo mode: anybody can sign in as anybody. Set JWT_SECRET or JWKS_URL to use your own identity provider.
 
-  First thing to try. Watch ${EXAMPLE_CREATOR}’s stream in a second terminal:
+  First thing to try: the page, in two windows, as two people; gifts of one show in the other’s. Without a browser: watch
+  ${EXAMPLE_CREATOR}’s stream in a second terminal:
 
 ${curl(url, subscription, ['accept: text/event-stream'])}
 

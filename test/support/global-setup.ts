@@ -1,8 +1,11 @@
-/** Starts what the whole run shares: one Postgres with a template database, one Redis. Stops and removes both, also on failure. */
+/** Starts what the whole run shares: one Postgres with a template database, one Redis, the built page. Stops and removes both, also on failure. */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 import { applyMigrations } from '../../src/db/migrations.ts';
 import { createTestApp } from './app.ts';
@@ -23,6 +26,8 @@ declare module 'vitest' {
   }
 }
 
+const ENSURE_BUILT = fileURLToPath(new URL('../../examples/live-room/ensure-built.mjs', import.meta.url));
+
 /** Vitest calls this before the first test; what it returns, after the last. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cleanups: (() => Promise<void>)[] = [];
@@ -32,6 +37,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (failures.length > 0) throw new AggregateError(failures, `Test servers did not stop: ${failures.join('; ')}`);
   };
   try {
+    await promisify(execFile)(process.execPath, [ENSURE_BUILT]); // As npm start does.
     const dataDir = await mkdtemp(join(tmpdir(), 'hadiya-data-'));
     cleanups.push(() => rm(dataDir, { recursive: true, force: true }));
     const postgres = await startPostgres();

@@ -12,6 +12,7 @@ import { RoomPage } from './room/room-page.tsx';
 import { useRoute } from './routing.tsx';
 import { StreamsPage } from './streams/streams-page.tsx';
 import { StudioPage } from './studio/studio-page.tsx';
+import { TopUpProvider } from './wallet/top-up.tsx';
 import { WalletPage } from './wallet/wallet-page.tsx';
 
 /** The page. */
@@ -19,11 +20,13 @@ export function App() {
   return (
     <Provider value={client}>
       <LanguageProvider>
-        <ProblemsProvider>
-          <SignInProvider>
-            <Shell />
-          </SignInProvider>
-        </ProblemsProvider>
+        <TopUpProvider>
+          <ProblemsProvider>
+            <SignInProvider>
+              <Shell />
+            </SignInProvider>
+          </ProblemsProvider>
+        </TopUpProvider>
       </LanguageProvider>
     </Provider>
   );

@@ -8,6 +8,8 @@ import './styles/shell.css';
 import './styles/streams.css';
 import './styles/room.css';
 import './styles/feed.css';
+import './styles/effects.css';
+import './styles/shop.css';
 import './styles/studio.css';
 
 createRoot(document.getElementById('root')!).render(

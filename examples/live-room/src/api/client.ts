@@ -1,4 +1,5 @@
 import { createClient, fetchExchange, subscriptionExchange } from 'urql';
+import { noteServerDate } from './clock.ts';
 import { API_PATH } from './paths.ts';
 import { subscribeResumably } from './resume.ts';
 import { freshToken } from './session.ts';
@@ -22,6 +23,8 @@ export const client = createClient({
     const token = await freshToken();
     const headers = new Headers(init?.headers);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-    return fetch(url, { ...init, headers });
+    const response = await fetch(url, { ...init, headers });
+    noteServerDate(response.headers.get('date'));
+    return response;
   },
 });

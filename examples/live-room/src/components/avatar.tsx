@@ -10,6 +10,11 @@ export function Avatar({ name, size = 36 }: { name: string; size?: number }) {
   );
 }
 
+/** The hue of somebody's stage: from violet to orange, next to the page's accent. */
+export function moodOf(name: string): number {
+  return 255 + (hueOf(name) % 125);
+}
+
 /** A hue from 0 to 359 that follows from a name. */
 export function hueOf(name: string): number {
   let hash = 7;

@@ -77,7 +77,7 @@ function NewsRow({ row: { event } }: { row: Row }): ReactNode {
   return (
     <li className={LOUD.has(event.__typename) ? 'row-news row-loud' : 'row-news'} data-seq={event.seq}>
       <Icon name={ICONS[event.__typename] ?? 'star'} size={16} />
-      <p dir="auto">{newsOf(event, language)}</p>
+      <p>{newsOf(event, language)}</p>
     </li>
   );
 }

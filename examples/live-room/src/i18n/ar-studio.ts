@@ -172,7 +172,6 @@ export const arStudio: Record<keyof typeof enStudio, Text> = {
   'wallet.capField': 'حد جديد بالعملات: {period}',
   'orders.title': 'الطلبات',
   'orders.signIn': 'سجّل الدخول لترى طلباتك.',
-  'orders.empty': 'لم تشترِ شيئًا بعد.',
   'orders.number': 'طلب {number}',
   'orders.from': 'من {merchant}',
   'orders.pieces': '{count} × {title}',

@@ -143,7 +143,6 @@ export const enStudio = {
   'wallet.capField': 'New cap in coins: {period}',
   'orders.title': 'Orders',
   'orders.signIn': 'Sign in to see your orders.',
-  'orders.empty': 'You have bought nothing yet.',
   'orders.number': 'Order {number}',
   'orders.from': 'from {merchant}',
   'orders.pieces': '{count} × {title}',

@@ -10,6 +10,10 @@ const DICTIONARIES: Record<Language, Dictionary> = { en, ar };
 /** What Intl formats with: Arabic with its own digits. */
 const LOCALES: Record<Language, string> = { en: 'en', ar: 'ar-AE-u-nu-arab' };
 
+/** Unicode's first strong isolate, and its end. */
+const ISOLATE = '\u2068';
+const ISOLATE_END = '\u2069';
+
 /** Everything that the page writes in one language. */
 export type Translator = {
   language: Language;
@@ -49,7 +53,9 @@ export function createTranslator(language: Language): Translator {
       const form = typeof text === 'string' ? text : (text[plurals.select(Number(values.count))] ?? text.other);
       return form.replace(/\{(\w+)\}/g, (_, name: string) => {
         const value = values[name];
-        return typeof value === 'number' ? numbers.format(value) : (value ?? '');
+        if (typeof value === 'number') return numbers.format(value);
+        // A name runs in its own direction, and must not turn the sentence around.
+        return value === undefined ? '' : `${ISOLATE}${value}${ISOLATE_END}`;
       });
     },
     number: (value) => numbers.format(value),

@@ -31,7 +31,7 @@ export function ChatBox({ streamId }: { streamId: string }) {
     <form className="chat-box" onSubmit={submit}>
       <input
         className="input"
-        dir="auto"
+        dir={draft.text === '' ? undefined : 'auto'}
         maxLength={TEXT_LENGTH_MAX}
         autoComplete="off"
         enterKeyHint="send"

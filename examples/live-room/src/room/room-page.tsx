@@ -1,10 +1,14 @@
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import { Failed, Loading, NotFound } from '../components/states.tsx';
 import { Feed } from '../feed/feed.tsx';
-import { useRoom } from '../feed/use-room.ts';
+import { type Room, useRoom } from '../feed/use-room.ts';
 import { useLanguage } from '../i18n/language.tsx';
+import { ProductCard } from '../shop/product-card.tsx';
+import { Boxes } from './boxes.tsx';
 import { ChatBox } from './chat-box.tsx';
 import { GiftTray } from './gift-tray.tsx';
+import { StageView } from './stage.tsx';
+import { TopGifters } from './top-gifters.tsx';
 
 /** One stream: what happens in it, and what one can do. */
 export function RoomPage({ streamId }: { streamId: string }) {
@@ -24,14 +28,34 @@ export function RoomPage({ streamId }: { streamId: string }) {
     case 'banned':
       return <p className="centred">{t('room.banned')}</p>;
     case 'ready':
-      return (
-        <div className="room">
-          <section className="room-talk">
-            <Feed rows={room.state.rows} />
-            <ChatBox streamId={streamId} />
-            <GiftTray streamId={streamId} gifts={room.room.gifts} />
-          </section>
-        </div>
-      );
+      return <OpenRoom streamId={streamId} opened={room} />;
   }
+}
+
+function OpenRoom({ streamId, opened }: { streamId: string; opened: Extract<Room, { status: 'ready' }> }) {
+  const { state, room, onShown } = opened;
+  const { stage } = state;
+  const { creator } = room.liveStream!;
+  const reactions = useMemo(
+    () => new Map(creator.reactionRules.map(({ gift, phrase }) => [gift.id, phrase])),
+    [creator.reactionRules],
+  );
+  const ended = stage.status === 'ENDED';
+  return (
+    <div className="room" data-seq={state.lastSeq}>
+      <aside className="room-side">
+        <ProductCard streamId={streamId} offers={stage.offers} pinned={stage.pinned} />
+        <Boxes boxes={stage.boxes} />
+        <TopGifters gifters={stage.topGifters} />
+      </aside>
+      <StageView streamId={streamId} creator={creator} state={state} onShown={onShown} />
+      <section className="room-talk">
+        <Feed rows={state.rows} />
+        {!ended && <ChatBox streamId={streamId} />}
+      </section>
+      <div className="room-gifts">
+        <GiftTray streamId={streamId} gifts={room.gifts} reactions={reactions} closed={ended} />
+      </div>
+    </div>
+  );
 }

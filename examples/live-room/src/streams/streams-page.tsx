@@ -1,6 +1,6 @@
 import type { CSSProperties } from 'react';
 import { useQuery, useSubscription } from 'urql';
-import { Avatar, hueOf } from '../components/avatar.tsx';
+import { Avatar, moodOf } from '../components/avatar.tsx';
 import { Icon } from '../components/icon.tsx';
 import { Failed, Loading } from '../components/states.tsx';
 import { PulseDocument, StreamsDocument, type StreamsQuery } from '../generated/graphql.ts';
@@ -39,7 +39,7 @@ function Poster({ stream }: { stream: Stream }) {
   const { id, title, creator, battle, goals, offers, topGifters, pinnedProduct } = stream;
   return (
     <Link to={paths.room(id)} className="poster" aria-label={t('streams.watch', { name: creator.displayName, title })}>
-      <span className="poster-art" style={{ '--hue': hueOf(creator.handle) } as CSSProperties}>
+      <span className="poster-art" style={{ '--hue': moodOf(creator.handle) } as CSSProperties}>
         <span className="poster-initial" aria-hidden="true">
           {[...creator.displayName][0]}
         </span>
@@ -58,7 +58,7 @@ function Poster({ stream }: { stream: Stream }) {
         <span className="poster-words">
           <strong dir="auto">{title}</strong>
           <span className="dim">
-            @{creator.handle}
+            <bdi dir="ltr">@{creator.handle}</bdi>
             {pinnedProduct && <span dir="auto"> · {pinnedProduct.title}</span>}
           </span>
         </span>

@@ -1,0 +1,57 @@
+/** Somebody with a browser of their own. */
+import type { Browser, Page } from 'playwright-core';
+import { signIn } from '../../support/operations.ts';
+
+/** How a visit begins. */
+export type VisitOptions = {
+  url: string;
+  /** Who it is; nobody without. */
+  handle?: string;
+  language?: 'en' | 'ar';
+  path?: string;
+  /** As wide as a phone. */
+  phone?: boolean;
+};
+
+/** A browser window in which somebody is, and what went wrong in it. */
+export type Visit = {
+  page: Page;
+  /** Errors of scripts and of the console, and breaches of the page's security policy. */
+  problems: string[];
+  close: () => Promise<void>;
+};
+
+/** How long something may take to appear: less than a test, which then says what it was. */
+const WAIT_MS_MAX = 12_000;
+const DESKTOP = { width: 1280, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+/** Opens the page in a context of its own: its own storage, its own socket, its own sign-in. */
+export async function visit(browser: Browser, options: VisitOptions): Promise<Visit> {
+  const { url, handle, language = 'en', path = '/', phone = false } = options;
+  const context = await browser.newContext({ locale: language, viewport: phone ? PHONE : DESKTOP });
+  const problems: string[] = [];
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT_MS_MAX);
+  page.on('pageerror', (error) => problems.push(`script: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+  });
+  if (handle !== undefined) {
+    const { id, token } = await signIn({ url: `${url}/graphql` }, handle);
+    const session = {
+      token,
+      expiresAt: new Date(Date.now() + 3_000_000).toISOString(),
+      viewer: { id, handle, displayName: handle },
+    };
+    await context.addInitScript((kept) => sessionStorage.setItem('hadiya.session', kept), JSON.stringify(session));
+  }
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+      // biome-ignore lint/suspicious/noConsole: it runs in the page, whose console is listened to.
+      console.error(`policy: ${violatedDirective} ${blockedURI}`);
+    });
+  });
+  await page.goto(`${url}${path}`);
+  return { page, problems, close: () => context.close() };
+}
