@@ -11,6 +11,7 @@ import './styles/feed.css';
 import './styles/effects.css';
 import './styles/shop.css';
 import './styles/studio.css';
+import './styles/phone.css';
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
