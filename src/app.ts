@@ -43,12 +43,15 @@ import { rowId } from './graphql/global-id.ts';
 import { createGraphiQLPage } from './graphql/graphiql.ts';
 import type { KeptAnswersOptions } from './graphql/kept-answers.ts';
 import { createOperations } from './graphql/operations.ts';
+import { createJudge } from './graphql/public-fields.ts';
 import { RateLimits } from './graphql/rate-limit.ts';
+import { createReplicaReads } from './graphql/replica-reads.ts';
 import { useResponseCache } from './graphql/response-cache.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { createGraphQLSockets } from './graphql/websocket.ts';
 import { createGraphQLServer } from './graphql/yoga.ts';
 import type { Bus } from './live/bus.ts';
+import { channels } from './live/channels.ts';
 import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
@@ -111,6 +114,11 @@ export async function createApp(
   const operations = createOperations({ schema, maskError: mask });
   const limits = new RateLimits(counters, { ...config.rateLimits, trustProxy: config.trustProxy });
   const fanOut = new FanOut({ executeEvent: operations.execute, mask }, { ...config.fanOut, ...overrides.fanOut });
+  const reads = createReplicaReads(db.replica, {
+    isPublicQuery: createJudge(schema),
+    changes: live.changes,
+    hearsOthers: () => live.bus.isUp(channels.changes()),
+  });
   const { yoga, isEventStream } = createGraphQLServer({
     schema,
     operations,
@@ -118,12 +126,13 @@ export async function createApp(
     services,
     fanOut,
     limits,
+    reads,
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     log,
     isAllowedOrigin,
     graphiql,
   });
-  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, services, log });
+  const sockets = createGraphQLSockets({ schema, operations, fanOut, limits, reads, services, log });
   const server = createHttpServer({
     yoga,
     isEventStream,
@@ -146,6 +155,7 @@ export async function createApp(
     fanOut,
     listen: async () => {
       start();
+      await db.replica?.start();
       return server.listen(config.port, config.host);
     },
     close: async () => {
@@ -182,7 +192,7 @@ async function createDomains(
   deps: { log: Logger; databaseUrl: string; overrides?: AppOverrides },
 ): Promise<Domains> {
   const { log, overrides = {} } = deps;
-  const db = connectDatabase(deps.databaseUrl, log);
+  const db = connectDatabase(deps.databaseUrl, log, config.databaseReplicaUrl);
   const bus = await createBus(config.redisUrl, db, log);
   const counters = await createCounters(config, { db, bus, log });
   const live = createLive({ db, bus, log }, overrides.hub);

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.ts';
+import { REPLICA_ANSWER_MS_MAX, Replica, readsFromReplica } from './replica.ts';
 import { isWriteConflict } from './sql-errors.ts';
 
 /** Connections in one process's pool. Small: gifts use one, and hot rows gain nothing from more. */
@@ -18,13 +19,15 @@ export type SqlTransaction = { query: pg.ClientBase['query'] };
 /** Something that SQL can be sent to: the pool, or a transaction. */
 export type Queryable = { query: pg.ClientBase['query'] };
 
-/** Called with the text of every SQL statement that the process sends. */
-export type SqlListener = (text: string) => void;
+/** Called with the text of every SQL statement that the process sends, and where it is sent. */
+export type SqlListener = (text: string, to: 'primary' | 'replica') => void;
 
 /** Postgres as the rest of the code sees it. */
 export type Database = {
   pool: pg.Pool;
   prisma: PrismaClient;
+  /** Where queries may be read from, see `onReplica`. */
+  replica: Replica | undefined;
   /** Runs `work` in one SQL transaction, committed when it returns and rolled back when it throws; a lost write conflict is tried again. */
   inTransaction: <T>(work: (sql: SqlTransaction) => Promise<T>) => Promise<T>;
   /** Hears every statement until the returned function is called. For tests that count them. */
@@ -42,18 +45,45 @@ const types: pg.CustomTypesConfig = {
 };
 
 /** Opens the pool and the Prisma client over it. Nothing is sent before the first query. */
-export function connectDatabase(url: string, log: Logger): Database {
+export function connectDatabase(url: string, log: Logger, replicaUrl?: string): Database {
   const listeners = new Set<SqlListener>();
+  const primary = openPool(url, log, { listeners, to: 'primary' });
+  const replica =
+    replicaUrl === undefined
+      ? undefined
+      : new Replica(openPool(replicaUrl, log, { listeners, to: 'replica' }), openPool(url, log, { max: 1 }), log);
+  const prisma = new PrismaClient({ adapter: new PrismaPg(primary) });
+  return {
+    pool: replica ? routed(primary, replica.pool) : primary,
+    prisma,
+    replica,
+    inTransaction: (work) => inTransaction(primary, work),
+    onSql: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      await replica?.close();
+      await prisma.$disconnect();
+      await primary.end();
+    },
+  };
+}
+
+type PoolOptions = { listeners?: ReadonlySet<SqlListener>; to?: 'primary' | 'replica'; max?: number };
+
+function openPool(url: string, log: Logger, { listeners = new Set(), to = 'primary', max }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
-    max: POOL_SIZE_MAX,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max: max ?? POOL_SIZE_MAX,
+    connectionTimeoutMillis: to === 'replica' ? REPLICA_ANSWER_MS_MAX : CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    ...(to === 'replica' ? { query_timeout: REPLICA_ANSWER_MS_MAX } : {}),
     keepAlive: true,
     application_name: 'hadiya',
     // Statements of one transaction that do not wait for each other are sent at once, see `together`.
     pipeline: true,
-    Client: hearingClient(listeners),
+    Client: hearingClient(listeners, to),
   });
   // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
@@ -62,20 +92,18 @@ export function connectDatabase(url: string, log: Logger): Database {
   pool.on('connect', (client) =>
     client.on('error', (error) => log.warn({ err: error }, 'a database connection broke')),
   );
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-  return {
-    pool,
-    prisma,
-    inTransaction: (work) => inTransaction(pool, work),
-    onSql: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+  return pool;
+}
+
+/** The pool of the primary, whose single statements go to the replica where that is what is read from. */
+function routed(primary: pg.Pool, replica: pg.Pool): pg.Pool {
+  return new Proxy(primary, {
+    get(target, name) {
+      const pool = name === 'query' && readsFromReplica() ? replica : target;
+      const value = Reflect.get(pool, name, pool) as unknown;
+      return typeof value === 'function' ? value.bind(pool) : value;
     },
-    close: async () => {
-      await prisma.$disconnect();
-      await pool.end();
-    },
-  };
+  });
 }
 
 /**
@@ -158,13 +186,13 @@ async function attemptTransaction<T>(pool: pg.Pool, work: (sql: SqlTransaction) 
   }
 }
 
-function hearingClient(listeners: ReadonlySet<SqlListener>): typeof pg.Client {
+function hearingClient(listeners: ReadonlySet<SqlListener>, to: 'primary' | 'replica'): typeof pg.Client {
   return class extends pg.Client {
     // biome-ignore lint/suspicious/noExplicitAny: pg's query has a dozen overloads, and all of them pass through
     override query(...args: any[]): any {
       if (listeners.size > 0) {
         const text = typeof args[0] === 'string' ? args[0] : args[0]?.text;
-        if (typeof text === 'string') for (const listener of listeners) listener(text);
+        if (typeof text === 'string') for (const listener of listeners) listener(text, to);
       }
       return super.query(...(args as Parameters<pg.Client['query']>));
     }

@@ -9,6 +9,7 @@ import { atExpiry } from './expiry.ts';
 import type { FanOut } from './fan-out/fan-out.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
+import type { ReplicaReads } from './replica-reads.ts';
 import { createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
 /** Operations open at once on one socket; one more is answered with an error. */
@@ -33,6 +34,7 @@ type Deps = {
   operations: Operations;
   fanOut: FanOut;
   limits: RateLimits;
+  reads: ReplicaReads;
   services: Services;
   log: Logger;
 };
@@ -42,8 +44,12 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
   const { fanOut, limits, services, log } = deps;
   const options: ServerOptions<Record<string, unknown> | undefined, Extra> = {
     connectionInitWaitTimeout: INIT_WAIT_MS_MAX,
-    execute: ({ rootValue, contextValue, variableValues }) =>
-      (rootValue as Operation).prepared.execute({ contextValue, variableValues }) as never,
+    execute: (args) => {
+      const { rootValue, contextValue, variableValues } = args;
+      return deps.reads(args, () =>
+        (rootValue as Operation).prepared.execute({ contextValue, variableValues }),
+      ) as never;
+    },
     subscribe: (args) => {
       const { operationId, extra } = args.rootValue as Operation;
       return fanOut.subscribeSocket({ ...args, rootValue: undefined }, operationId, extra.writer) as never;

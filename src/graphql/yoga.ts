@@ -10,6 +10,7 @@ import { type GraphiQLPage, renderGraphiQLPage } from './graphiql.ts';
 import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
+import type { ReplicaReads } from './replica-reads.ts';
 import { useBoundedBody } from './request-body.ts';
 
 /** Bytes of a request body at the most; one more is answered with 413. */
@@ -41,6 +42,8 @@ export function createGraphQLServer(options: {
   services: Services;
   fanOut: FanOut;
   limits: RateLimits;
+  /** Where queries read. */
+  reads: ReplicaReads;
   /** The plugin that keeps answers, see `response-cache.ts`. */
   responseCache: Plugin;
   log: Logger;
@@ -67,7 +70,7 @@ export function createGraphQLServer(options: {
     renderGraphiQL: renderGraphiQLPage,
     plugins: [
       useBoundedBody(BODY_SIZE_MAX),
-      useOperations(operations, limits),
+      useOperations(operations, limits, options.reads),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {
