@@ -151,6 +151,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     listen: async () => {
       isListening = true;
       start();
+      await db.replica?.start();
       await watch.start();
       const address = await server.listen(config.port, config.host);
       // A client like any other, so it is not waited for: whoever starts the server need not load it first.
@@ -213,7 +214,10 @@ type Domains = {
 
 async function createDomains(config: Config, deps: AppDeps): Promise<Domains> {
   const { log, overrides = {} } = deps;
-  const db = connectDatabase(deps.databaseUrl, log, deps.instruments);
+  const db = connectDatabase(deps.databaseUrl, log, {
+    instruments: deps.instruments,
+    replicaUrl: config.databaseReplicaUrl,
+  });
   const bus = await createBus(config.redisUrl, db, log);
   const counters = await createCounters(config, { db, bus, log });
   const live = createLive({ db, bus, log }, overrides.hub);

@@ -46,7 +46,7 @@ export type Config = {
   databaseUrl: string | undefined;
   /** A copy of the database that queries may read from. Undefined: there is none. */
   databaseReplicaUrl: string | undefined;
-  /** Undefined: the in-memory bus. */
+  /** One URL, or several of a Redis Cluster between commas. Undefined: the in-memory bus. */
   redisUrl: string | undefined;
   /** Absolute. Home of the embedded Postgres. */
   dataDir: string;
@@ -156,7 +156,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     host: readHost(reader) ?? (demo ? '127.0.0.1' : '0.0.0.0'),
     databaseUrl: readDatabaseUrl(reader, 'DATABASE_URL'),
     databaseReplicaUrl: readDatabaseUrl(reader, 'DATABASE_REPLICA_URL'),
-    redisUrl: readUrl(reader, 'REDIS_URL', ['redis', 'rediss'], 'redis://127.0.0.1:6379')?.text,
+    redisUrl: readRedisUrl(reader),
     dataDir: resolve(reader.get('DATA_DIR') ?? '.data'),
     auth,
     operators: [...readList(reader, 'OPERATORS'), ...(demo ? [DEMO_OPERATOR] : [])],
@@ -285,6 +285,19 @@ function readUrl(
   if (parsed !== undefined && schemes.includes(parsed.protocol.slice(0, -1))) return { text, parsed };
   reader.problem(`${name} is not a ${schemes.join(':// or ')}:// URL: write it like ${example}`);
   return undefined;
+}
+
+/** One server, or some of the servers of a Redis Cluster: the others are found through them. */
+function readRedisUrl(reader: Reader): string | undefined {
+  const urls = readList(reader, 'REDIS_URL');
+  const parsed = urls.map((url) => (URL.canParse(url) ? new URL(url) : undefined));
+  if (parsed.some((url) => url === undefined || !['redis:', 'rediss:'].includes(url.protocol))) {
+    const example = 'redis://127.0.0.1:6379, and those of a Redis Cluster with commas between';
+    reader.problem(`REDIS_URL is not a redis:// or rediss:// URL: write it like ${example}`);
+  } else if (new Set(parsed.map((url) => url && `${url.protocol}${url.username}:${url.password}`)).size > 1) {
+    reader.problem('REDIS_URL names servers with different schemes or passwords: those of a cluster have the same');
+  }
+  return urls.length === 0 ? undefined : urls.join(',');
 }
 
 /** Names between commas. */

@@ -11,13 +11,16 @@ import { withoutSuggestion } from '../graphql/limits/suggestions.ts';
 import { createOperationObserver } from '../graphql/operation-observer.ts';
 import { createOperations } from '../graphql/operations.ts';
 import { loadPersistedDocuments } from '../graphql/persisted-manifest.ts';
+import { createJudge } from '../graphql/public-fields.ts';
 import { RateLimits } from '../graphql/rate-limit.ts';
+import { createReplicaReads } from '../graphql/replica-reads.ts';
 import { useResponseCache } from '../graphql/response-cache.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import type { SocketTransport } from '../graphql/socket-transport.ts';
 import { createGraphQLSockets } from '../graphql/websocket.ts';
 import { createGraphQLServer, type GraphQLOverHttp } from '../graphql/yoga.ts';
 import type { Instruments } from '../kernel/instruments.ts';
+import { channels } from '../live/channels.ts';
 import type { Live } from '../live/live.ts';
 import type { PointCounters } from '../live/points.ts';
 import { isPlainOrigin } from '../server/http-guard.ts';
@@ -64,6 +67,11 @@ export async function createGraphQLApi(config: Config, deps: Deps): Promise<Grap
     operations,
     persisted,
     fanOut,
+    reads: createReplicaReads(services.db.replica, {
+      isPublicQuery: createJudge(schema),
+      changes: live.changes,
+      hearsOthers: () => live.bus.isUp(channels.changes()),
+    }),
     limits: new RateLimits(counters, { ...config.rateLimits, trustProxy }, meters),
     connections: new Connections({ ...config.connectionLimits, trustProxy }),
     services,

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { Instruments, type Span } from '../kernel/instruments.ts';
+import { REPLICA_ANSWER_MS_MAX, Replica, readsFromReplica } from './replica.ts';
 import { conflictOf, isWriteConflict } from './sql-errors.ts';
 
 /** Connections in one process's pool. Small: gifts use one, and hot rows gain nothing from more. */
@@ -19,8 +20,8 @@ export type SqlTransaction = { query: pg.ClientBase['query'] };
 /** Something that SQL can be sent to: the pool, or a transaction. */
 export type Queryable = { query: pg.ClientBase['query'] };
 
-/** Called with the text of every SQL statement that the process sends. */
-export type SqlListener = (text: string) => void;
+/** Called with the text of every SQL statement that the process sends, and where it is sent. */
+export type SqlListener = (text: string, to: 'primary' | 'replica') => void;
 
 /** Postgres as the rest of the code sees it. */
 export type Database = {
@@ -28,6 +29,8 @@ export type Database = {
   prisma: PrismaClient;
   /** What counts and traces: whoever has the database has them. */
   instruments: Instruments;
+  /** Where queries may be read from, see `onReplica`. */
+  replica: Replica | undefined;
   /** Runs `work` in one SQL transaction, committed when it returns and rolled back when it throws; a lost write conflict is tried again. */
   inTransaction: <T>(work: (sql: SqlTransaction) => Promise<T>) => Promise<T>;
   /** Hears every statement until the returned function is called. For tests that count them. */
@@ -45,18 +48,66 @@ const types: pg.CustomTypesConfig = {
 };
 
 /** Opens the pool and the Prisma client over it. Nothing is sent before the first query. */
-export function connectDatabase(url: string, log: Logger, instruments = new Instruments()): Database {
+export function connectDatabase(
+  url: string,
+  log: Logger,
+  {
+    instruments = new Instruments(),
+    replicaUrl,
+  }: { instruments?: Instruments | undefined; replicaUrl?: string | undefined } = {},
+): Database {
   const listeners = new Set<SqlListener>();
+  const primary = openPool(url, log, { listeners, to: 'primary', instruments });
+  const replica =
+    replicaUrl === undefined
+      ? undefined
+      : new Replica(
+          openPool(replicaUrl, log, { listeners, to: 'replica', instruments }),
+          openPool(url, log, { max: 1, instruments }),
+          log,
+        );
+  const prisma = new PrismaClient({ adapter: new PrismaPg(primary) });
+  return {
+    pool: replica ? routed(primary, replica.pool) : primary,
+    prisma,
+    instruments,
+    replica,
+    inTransaction: (work) => inTransaction(primary, instruments, work),
+    onSql: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      await replica?.close();
+      await prisma.$disconnect();
+      await primary.end();
+    },
+  };
+}
+
+type PoolOptions = {
+  listeners?: ReadonlySet<SqlListener>;
+  to?: 'primary' | 'replica';
+  max?: number;
+  instruments: Instruments;
+};
+
+function openPool(
+  url: string,
+  log: Logger,
+  { listeners = new Set(), to = 'primary', max, instruments }: PoolOptions,
+): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
-    max: POOL_SIZE_MAX,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max: max ?? POOL_SIZE_MAX,
+    connectionTimeoutMillis: to === 'replica' ? REPLICA_ANSWER_MS_MAX : CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    ...(to === 'replica' ? { query_timeout: REPLICA_ANSWER_MS_MAX } : {}),
     keepAlive: true,
     application_name: 'hadiya',
     // Statements of one transaction that do not wait for each other are sent at once, see `together`.
     pipeline: true,
-    Client: hearingClient(listeners, instruments),
+    Client: hearingClient(listeners, to, instruments),
   });
   // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
@@ -65,21 +116,18 @@ export function connectDatabase(url: string, log: Logger, instruments = new Inst
   pool.on('connect', (client) =>
     client.on('error', (error) => log.warn({ err: error }, 'a database connection broke')),
   );
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-  return {
-    pool,
-    prisma,
-    instruments,
-    inTransaction: (work) => inTransaction(pool, instruments, work),
-    onSql: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+  return pool;
+}
+
+/** The pool of the primary, whose single statements go to the replica where that is what is read from. */
+function routed(primary: pg.Pool, replica: pg.Pool): pg.Pool {
+  return new Proxy(primary, {
+    get(target, name) {
+      const pool = name === 'query' && readsFromReplica() ? replica : target;
+      const value = Reflect.get(pool, name, pool) as unknown;
+      return typeof value === 'function' ? value.bind(pool) : value;
     },
-    close: async () => {
-      await prisma.$disconnect();
-      await pool.end();
-    },
-  };
+  });
 }
 
 /**
@@ -195,13 +243,17 @@ function traced(span: Span, args: any[], send: (args: any[]) => any): any {
   return sent;
 }
 
-function hearingClient(listeners: ReadonlySet<SqlListener>, instruments: Instruments): typeof pg.Client {
+function hearingClient(
+  listeners: ReadonlySet<SqlListener>,
+  to: 'primary' | 'replica',
+  instruments: Instruments,
+): typeof pg.Client {
   return class extends pg.Client {
     // biome-ignore lint/suspicious/noExplicitAny: pg's query has a dozen overloads, and all of them pass through
     override query(...args: any[]): any {
       if (listeners.size === 0 && !instruments.tracer) return super.query(...(args as Parameters<pg.Client['query']>));
       const text = typeof args[0] === 'string' ? args[0] : args[0]?.text;
-      if (typeof text === 'string') for (const listener of listeners) listener(text);
+      if (typeof text === 'string') for (const listener of listeners) listener(text, to);
       // Only what is done for somebody: a trace of every sweep would bury the others.
       const parent = instruments.cause?.span;
       if (instruments.tracer && parent && typeof text === 'string') {

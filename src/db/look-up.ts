@@ -1,7 +1,7 @@
-import DataLoader from 'dataloader';
 import type pg from 'pg';
 import { groupBy } from '../kernel/group-by.ts';
 import { type Queryable, rows, type Statement, statement } from './database.ts';
+import DataLoader from './loader.ts';
 
 /** The statements that look rows up by a key: one of them, or several at once. */
 export type LookUpStatements = { one: Statement; many: Statement };

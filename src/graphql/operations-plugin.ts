@@ -5,11 +5,17 @@ import { isPromise, type MaybePromise } from './execution/execute-plan.ts';
 import type { OperationObserver } from './operation-observer.ts';
 import type { Operations } from './operations.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
+import type { ReplicaReads } from './replica-reads.ts';
 
 /** Makes Yoga parse, validate and execute with the operations that the WebSocket uses too, within the rate limits. */
-export function useOperations(operations: Operations, limits: RateLimits, observer: OperationObserver): Plugin {
+export function useOperations(
+  operations: Operations,
+  limits: RateLimits,
+  reads: ReplicaReads,
+  observer: OperationObserver,
+): Plugin {
   const execute = (args: ExecutionArgs): MaybePromise<ExecutionResult> => {
-    const result = operations.execute(args);
+    const result = reads(args, () => operations.execute(args));
     return isPromise(result) ? result.then(refused) : refused(result);
   };
   const errorsOf = new WeakMap<DocumentNode, readonly GraphQLError[]>();

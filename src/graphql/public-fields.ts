@@ -15,6 +15,7 @@ import {
   type GraphQLObjectType,
   type GraphQLSchema,
   getNamedType,
+  getOperationAST,
   isAbstractType,
   isCompositeType,
   Kind,
@@ -103,4 +104,19 @@ export function selectsOnlyPublicFields(
 
 function concreteTypes(schema: GraphQLSchema, type: GraphQLCompositeType): readonly GraphQLObjectType[] {
   return isAbstractType(type) ? schema.getPossibleTypes(type) : [type];
+}
+
+/** Whether an operation is a query of public fields only; judged once for each. */
+export function createJudge(schema: GraphQLSchema): (document: DocumentNode, operationName?: string | null) => boolean {
+  const verdicts = new WeakMap<OperationDefinitionNode, boolean>();
+  return (document, operationName) => {
+    const operation = getOperationAST(document, operationName);
+    if (operation?.operation !== 'query') return false;
+    let verdict = verdicts.get(operation);
+    if (verdict === undefined) {
+      verdict = selectsOnlyPublicFields(schema, document, operation);
+      verdicts.set(operation, verdict);
+    }
+    return verdict;
+  };
 }

@@ -1,15 +1,9 @@
-import {
-  type DocumentNode,
-  type ExecutionResult,
-  type GraphQLSchema,
-  getOperationAST,
-  type OperationDefinitionNode,
-} from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Changes } from '../live/changes.ts';
 import type { Context } from './context.ts';
 import { KeptAnswers, type KeptAnswersOptions } from './kept-answers.ts';
-import { selectsOnlyPublicFields } from './public-fields.ts';
+import { createJudge } from './public-fields.ts';
 
 /** What Yoga adds to our context over HTTP. */
 type HttpContext = Context & {
@@ -82,19 +76,4 @@ function keyOf({ params }: HttpContext): string | undefined {
     if (error instanceof RangeError) return undefined; // variables that go deeper than the stack: executed, and not kept
     throw error;
   }
-}
-
-/** Whether an operation is a query of public fields only; judged once for each. */
-function createJudge(schema: GraphQLSchema): (document: DocumentNode, operationName?: string | null) => boolean {
-  const verdicts = new WeakMap<OperationDefinitionNode, boolean>();
-  return (document, operationName) => {
-    const operation = getOperationAST(document, operationName);
-    if (operation?.operation !== 'query') return false;
-    let verdict = verdicts.get(operation);
-    if (verdict === undefined) {
-      verdict = selectsOnlyPublicFields(schema, document, operation);
-      verdicts.set(operation, verdict);
-    }
-    return verdict;
-  };
 }

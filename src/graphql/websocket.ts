@@ -13,6 +13,7 @@ import type { OperationObserver } from './operation-observer.ts';
 import type { Operations, PreparedOperation } from './operations.ts';
 import type { PersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalError } from './rate-limit.ts';
+import type { ReplicaReads } from './replica-reads.ts';
 import { nameOperation } from './request-id.ts';
 import { CLOSE_TOO_MANY, createSocketTransport, type SocketExtra, type SocketTransport } from './socket-transport.ts';
 
@@ -42,6 +43,7 @@ type Deps = {
   fanOut: FanOut;
   limits: RateLimits;
   connections: Connections;
+  reads: ReplicaReads;
   services: Services;
   log: Logger;
   observer: OperationObserver;
@@ -56,7 +58,7 @@ export function createGraphQLSockets(deps: Deps): SocketTransport {
     execute: (args) => {
       const { contextValue, variableValues } = args;
       const { prepared } = args.rootValue as Operation;
-      const execute = () => prepared.execute({ contextValue, variableValues });
+      const execute = () => deps.reads(args, () => prepared.execute({ contextValue, variableValues }));
       return observer.observe(args, contextValue as Context, execute) as never;
     },
     subscribe: (args) => {

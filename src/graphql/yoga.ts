@@ -15,6 +15,7 @@ import type { Operations } from './operations.ts';
 import { useOperations } from './operations-plugin.ts';
 import { type PersistedDocuments, usePersistedDocuments } from './persisted-documents.ts';
 import { type RateLimits, refusalResult } from './rate-limit.ts';
+import type { ReplicaReads } from './replica-reads.ts';
 import { useBoundedBody } from './request-body.ts';
 import { requestIdOf } from './request-id.ts';
 
@@ -49,6 +50,8 @@ export function createGraphQLServer(options: {
   fanOut: FanOut;
   limits: RateLimits;
   connections: Connections;
+  /** Where queries read. */
+  reads: ReplicaReads;
   /** The plugin that keeps answers, see `response-cache.ts`. */
   responseCache: Plugin;
   log: Logger;
@@ -80,7 +83,7 @@ export function createGraphQLServer(options: {
       usePagePolicy(),
       useBoundedBody(BODY_SIZE_MAX),
       usePersistedDocuments(options.persisted),
-      useOperations(operations, limits, observer),
+      useOperations(operations, limits, options.reads, observer),
       options.responseCache, // after the plugin that provides the execution, to wrap it
       {
         onSubscribe: ({ args, setSubscribeFn }: { args: { contextValue: unknown }; setSubscribeFn: SetSubscribe }) => {

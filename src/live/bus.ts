@@ -12,7 +12,7 @@ export type Bus = {
   subscribe: (channel: string, listener: BusListener) => Promise<() => Promise<void>>;
   /** Whether nobody else listens: what is for this process alone needs no message. */
   readonly isLocal: boolean;
-  /** Whether messages can travel now. */
-  isUp: () => boolean;
+  /** Whether messages of a channel can travel now; without one, those of all. */
+  isUp: (channel?: string) => boolean;
   close: () => Promise<void>;
 };

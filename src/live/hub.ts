@@ -13,7 +13,10 @@ import { Watcher } from './watcher.ts';
 
 /** Events that a feed keeps in memory: how far a viewer may fall behind before it is closed with 1013. */
 export const RING_SIZE = 4_096;
-/** How often quiet feeds compare their head with Postgres: the longest that a lost bus message delays an event. */
+/**
+ * How often quiet feeds compare their head with Postgres. A lost bus message delays an event by two intervals at the most: one
+ * in which something else was heard, and the next.
+ */
 export const POLL_INTERVAL_MS = 1_000;
 /** Events read from Postgres at a time. */
 export const PAGE_SIZE = 500;
@@ -166,7 +169,7 @@ export class Hub {
     const quiet: Feed[] = [];
     for (const { feed } of this.#feeds.values()) {
       if (!feed) continue;
-      if (!feed.heard || !this.deps.bus.isUp()) quiet.push(feed);
+      if (!feed.heard || !this.deps.bus.isUp(channels.stream(feed.streamId))) quiet.push(feed);
       feed.heard = false;
     }
     if (quiet.length === 0) return;

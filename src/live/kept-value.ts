@@ -1,3 +1,4 @@
+import { onPrimary } from '../db/replica.ts';
 import type { Changes } from './changes.ts';
 
 /** How old a value may be when the message that it has changed was lost. */
@@ -22,7 +23,8 @@ export class KeptValue<Value> {
   get(): Promise<Value> {
     const nowMs = performance.now();
     if (this.#reading && nowMs - this.#reading.begunMs < KEPT_VALUE_MS_MAX) return this.#reading.value;
-    const reading = { value: this.read(), begunMs: nowMs };
+    // From the primary, whoever asks first: a replica might not have what was changed before.
+    const reading = { value: onPrimary(() => this.read()), begunMs: nowMs };
     this.#reading = reading;
     reading.value.catch(() => {
       if (this.#reading === reading) this.#reading = undefined;

@@ -37,16 +37,19 @@ export function localLimiter(name: string, limit: number): RateLimiterMemory {
   return new RateLimiterMemory({ keyPrefix: name, points: limit, duration: WINDOW_SECONDS });
 }
 
-/** The library rejects with what is left when points are over, and with an error when it cannot count. */
-export function spender(limiter: RateLimiterAbstract): Bucket['spend'] {
+/**
+ * The library rejects with what is left when points are over, and with an error when it cannot count.
+ * @param onError hears of what it cannot count for
+ */
+export function spender(limiter: RateLimiterAbstract, onError?: (error: unknown) => void): Bucket['spend'] {
   return async (key, points) => {
     try {
       await limiter.consume(key, points);
       return { kind: 'SPENT' };
     } catch (over) {
-      return over instanceof RateLimiterRes
-        ? { kind: 'OVER', retryAfterMs: Math.max(over.msBeforeNext, 1) }
-        : { kind: 'DOWN' };
+      if (over instanceof RateLimiterRes) return { kind: 'OVER', retryAfterMs: Math.max(over.msBeforeNext, 1) };
+      onError?.(over);
+      return { kind: 'DOWN' };
     }
   };
 }

@@ -1,21 +1,28 @@
 import type { Logger } from 'pino';
-import { StartError } from '../kernel/start-error.ts';
 import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
-import { redisClient } from './redis-client.ts';
+import { isRedisCluster, redisClient, unreachable } from './redis-client.ts';
+import { createRedisClusterBus } from './redis-cluster-bus.ts';
 
-/** Sharded pub/sub came with Redis 7. */
-const REDIS_MAJOR_MIN = 7;
 /** Connections that may break under one subscribe command, one after the other. */
 const SEND_ATTEMPTS_MAX = 5;
 
 /**
- * A bus over Redis sharded pub/sub, so that it also spreads over a Redis Cluster. Two connections: a subscribed one cannot
- * publish. Once connected it reconnects and resubscribes for ever; meanwhile `publish` rejects at once.
+ * A bus over Redis sharded pub/sub, on one server or on a Redis Cluster.
+ * @param setting REDIS_URL
  * @param deployment names the database: only servers on the same one hear each other
  * @throws {StartError} when Redis cannot be reached at start, or is too old
  */
-export async function createRedisBus(url: string, deployment: string, log: Logger): Promise<Bus> {
+export async function createRedisBus(setting: string, deployment: string, log: Logger): Promise<Bus> {
+  const create = (await isRedisCluster(setting)) ? createRedisClusterBus : createSingleRedisBus;
+  return create(setting, deployment, log);
+}
+
+/**
+ * The bus over one server. Two connections: a subscribed one cannot publish. Once connected it reconnects and resubscribes for
+ * ever; meanwhile `publish` rejects at once.
+ */
+async function createSingleRedisBus(url: string, deployment: string, log: Logger): Promise<Bus> {
   const state = { started: false };
   const publisher = redisClient(url, state, { disableOfflineQueue: true });
   const subscriber = redisClient(url, state, {});
@@ -28,15 +35,11 @@ export async function createRedisBus(url: string, deployment: string, log: Logge
   }
   try {
     await Promise.all([publisher.connect(), subscriber.connect()]);
-    await refuseOldServer(await publisher.info('server'));
     state.started = true;
   } catch (error) {
     publisher.destroy();
     subscriber.destroy();
-    if (error instanceof StartError) throw error;
-    throw new StartError(
-      `Cannot reach Redis at REDIS_URL (${(error as Error).message}): start it, or unset REDIS_URL.`,
-    );
+    throw unreachable(error);
   }
   return {
     publish: async (channel, message) => {
@@ -70,13 +73,4 @@ async function send(
   });
   if (connection.isReady) await sent;
   else sent.catch(() => undefined); // nobody waits any more
-}
-
-async function refuseOldServer(info: string): Promise<void> {
-  const version = /redis_version:(\d+)\.\S+/.exec(info);
-  if (!version || Number(version[1]) < REDIS_MAJOR_MIN) {
-    throw new StartError(
-      `Redis at REDIS_URL is version ${version?.[0].slice(14) ?? 'unknown'}: Hadiya needs ${REDIS_MAJOR_MIN} or newer.`,
-    );
-  }
 }

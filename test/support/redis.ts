@@ -45,7 +45,7 @@ export async function startRedis(options: { port?: number } = {}): Promise<Redis
 
 async function startOn(program: string, port: number): Promise<Redis> {
   const directory = await mkdtemp(join(tmpdir(), 'hadiya-redis-'));
-  const settings = ['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--appendonly', 'no', '--dir', directory];
+  const settings = settingsOf(port, directory);
   const child = spawn(program, settings, { stdio: ['ignore', 'pipe', 'pipe'] });
   const killWithUs = () => {
     child.kill('SIGKILL');
@@ -70,8 +70,13 @@ async function startOn(program: string, port: number): Promise<Redis> {
   return { url: `redis://127.0.0.1:${port}`, port, kill: () => end(kill), stop: () => end(() => stopChild(child)) };
 }
 
+/** What every Redis of the tests is started with: nothing of it outlives it. */
+export function settingsOf(port: number, directory: string): string[] {
+  return ['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--appendonly', 'no', '--dir', directory];
+}
+
 /** Redis says in its log when it is ready: nothing has to be polled. */
-function acceptsConnections(child: ChildProcess): Promise<void> {
+export function acceptsConnections(child: ChildProcess): Promise<void> {
   let log = '';
   return new Promise((resolve, reject) => {
     const fail = (reason: string) => reject(new Error(`Redis did not start (${reason}): ${log.trim().slice(-500)}`));

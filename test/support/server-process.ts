@@ -11,8 +11,8 @@ import { connectTo, type Endpoint, redisUrl } from './endpoint.ts';
 import { type Exit, exited, stopChild } from './exit.ts';
 import { within } from './feed.ts';
 
-/** How long a server process may take to say where it listens. */
-const START_LIMIT_MS = 60_000;
+/** How long a server process may take to say where it listens, on a machine that does a lot besides. */
+const START_LIMIT_MS = 120_000;
 /** How much of its output an error shows. */
 const SHOWN_CHARS = 2_000;
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

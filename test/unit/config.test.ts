@@ -294,3 +294,20 @@ describe('operations', () => {
     expect(problemsOf(env)).toEqual([expect.stringContaining(name)]);
   });
 });
+
+describe('a Redis Cluster', () => {
+  test('several of its servers, with commas between', () => {
+    const { redisUrl } = loadConfig({ REDIS_URL: ' redis://:word@a:7000 , redis://:word@b:7001,' });
+    expect(redisUrl).toBe('redis://:word@a:7000,redis://:word@b:7001');
+  });
+
+  test.each(['redis://a:1,localhost', 'redis://a:1,rediss://b:1', 'redis://:one@a:1,redis://:two@b:1'])(
+    'REDIS_URL=%s gives one line that begins with the name',
+    (REDIS_URL) => {
+      const problems = problemsOf({ REDIS_URL });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toMatch(/^REDIS_URL [^\n]+: [^\n]+$/);
+      expect(problems[0]).not.toMatch(/one|two/);
+    },
+  );
+});

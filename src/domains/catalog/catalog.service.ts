@@ -1,6 +1,6 @@
-import DataLoader from 'dataloader';
 import type { Database } from '../../db/database.ts';
 import type { Keyset } from '../../db/keyset.ts';
+import DataLoader from '../../db/loader.ts';
 import { createLookUp } from '../../db/look-up.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import type { Changes } from '../../live/changes.ts';

@@ -1,5 +1,5 @@
-import DataLoader from 'dataloader';
 import type { Queryable } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import { findMemberships } from './merchants.repo.ts';
 

@@ -1,5 +1,5 @@
-import DataLoader from 'dataloader';
 import type { Database } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { NotFoundError } from '../../kernel/errors.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import type { Changes } from '../../live/changes.ts';

@@ -1,5 +1,5 @@
-import DataLoader from 'dataloader';
 import type { Queryable } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import type { CreatorRow } from './creators.repo.ts';

@@ -1,6 +1,6 @@
-import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { classifyBatchError } from '../../db/sql-errors.ts';
 import { type DomainError, IdempotencyConflictError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';

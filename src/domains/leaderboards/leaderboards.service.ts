@@ -1,6 +1,6 @@
-import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import type { WatchHook } from '../streams/streams.api.ts';

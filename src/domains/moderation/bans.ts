@@ -1,6 +1,6 @@
-import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Bus } from '../../live/bus.ts';
 import { channels } from '../../live/channels.ts';

@@ -1,5 +1,5 @@
-import DataLoader from 'dataloader';
 import type { Database } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import type { Changes } from '../../live/changes.ts';
 import { topics } from '../../live/topics.ts';
 import type { Actor } from '../accounts/accounts.api.ts';

@@ -1,7 +1,7 @@
-import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
 import { KEY_TAKEN, readKeys, storeKeys } from '../../db/idempotent.ts';
+import DataLoader from '../../db/loader.ts';
 import { createLookUp } from '../../db/look-up.ts';
 import { brokeConstraint } from '../../db/sql-errors.ts';
 import { ForbiddenError, IdempotencyConflictError, InvalidInputError, NotFoundError } from '../../kernel/errors.ts';

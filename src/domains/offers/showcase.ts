@@ -1,5 +1,5 @@
-import DataLoader from 'dataloader';
 import type { Database, Queryable, SqlTransaction } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError } from '../../kernel/errors.ts';
 import { groupBy } from '../../kernel/group-by.ts';
 import type { Live } from '../../live/live.ts';

@@ -1,5 +1,6 @@
-import DataLoader from 'dataloader';
 import type { Queryable } from '../../db/database.ts';
+import DataLoader from '../../db/loader.ts';
+import { onPrimary } from '../../db/replica.ts';
 import { assert } from '../../kernel/assert.ts';
 import { Lru } from '../../kernel/lru.ts';
 import type { OfferView, TrustView } from './offers.events.ts';
@@ -70,7 +71,8 @@ export class TrustCards {
       return false;
     });
     if (unknown.length === 0) return sellers;
-    for (const seller of await readSellers(sql, unknown)) {
+    // From the primary, whoever asks: others get them, too.
+    for (const seller of await onPrimary(() => readSellers(sql, unknown))) {
       sellers.set(seller.merchantId, seller);
       this.#sellers.set(String(seller.merchantId), { seller, until: now + SELLER_KEPT_MS }, 1);
     }

@@ -1,7 +1,7 @@
-import DataLoader from 'dataloader';
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { callOnce } from '../../db/idempotent.ts';
+import DataLoader from '../../db/loader.ts';
 import { createLookUp } from '../../db/look-up.ts';
 import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
 import { hashInput } from '../../kernel/idempotency.ts';
