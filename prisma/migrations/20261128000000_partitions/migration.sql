@@ -346,13 +346,13 @@ BEGIN
           ) o ON true
         ORDER BY i.n
     ) j;
-  -- Few keys are known: only then the gifts are looked at, of whatever month. A gift that an operator has archived is not paid again.
+  -- Few keys are known: only then the gifts are looked at. A gift that an operator has archived is not paid again. EXECUTE plans for
+  -- the months of these gifts; a plan that is kept would open the partitions of all months, each time.
   IF 'REPLAYED' = ANY(outcome) THEN
-    FOR r IN
-      SELECT i.n FROM generate_subscripts(known, 1) i(n)
-        LEFT JOIN LATERAL (SELECT * FROM gift_sent WHERE id = known[i.n] LIMIT 1) g ON true
-       WHERE outcome[i.n] = 'REPLAYED'
-         AND ((g.stream_id, g.gift_id, g.quantity) = (p_stream[i.n], p_gift[i.n], p_quantity[i.n])) IS NOT TRUE
+    FOR r IN EXECUTE
+      'SELECT i.n FROM generate_subscripts($1, 1) i(n) LEFT JOIN gift_sent g ON g.id = $1[i.n] AND g.id = ANY($1)
+        WHERE $1[i.n] IS NOT NULL AND ((g.stream_id, g.gift_id, g.quantity) = ($2[i.n], $3[i.n], $4[i.n])) IS NOT TRUE'
+      USING known, p_stream, p_gift, p_quantity
     LOOP outcome[r.n] := 'CONFLICT'; END LOOP;
   END IF;
 
@@ -577,15 +577,17 @@ BEGIN
       FROM generate_subscripts(p_viewer, 1) i(n) WHERE outcome[i.n] IN ('NOT_ALLOWED', 'MUTED', 'BANNED');
   END IF;
   IF 'REPLAYED' = ANY(outcome) THEN
-    SELECT json_agg(json_build_array(i.n, g.seq, g.created_at, coalesce(e.payload, (
-        SELECT jsonb_build_object(
-                 'sender', sender[i.n]::jsonb, 'gift', jsonb_build_object('id', k.id, 'name', k.name, 'coins', g.coins / g.quantity),
-                 'quantity', g.quantity, 'coins', g.coins, 'streak', coalesce(g.streak, g.quantity))
-          FROM gift k WHERE k.id = g.gift_id)))) INTO replays
-      FROM generate_subscripts(p_viewer, 1) i(n)
-        JOIN LATERAL (SELECT * FROM gift_sent WHERE id = known[i.n] LIMIT 1) g ON true
-        LEFT JOIN LATERAL (SELECT * FROM live_event WHERE stream_id = g.stream_id AND seq = g.seq LIMIT 1) e ON true
-      WHERE outcome[i.n] = 'REPLAYED';
+    EXECUTE $replays$
+      SELECT json_agg(json_build_array(i.n, g.seq, g.created_at, coalesce(e.payload, (
+          SELECT jsonb_build_object(
+                   'sender', $2[i.n]::jsonb, 'gift', jsonb_build_object('id', k.id, 'name', k.name, 'coins', g.coins / g.quantity),
+                   'quantity', g.quantity, 'coins', g.coins, 'streak', coalesce(g.streak, g.quantity))
+            FROM gift k WHERE k.id = g.gift_id))))
+        FROM generate_subscripts($1, 1) i(n)
+          JOIN gift_sent g ON g.id = $1[i.n] AND g.id = ANY($1)
+          LEFT JOIN live_event e ON e.stream_id = g.stream_id AND e.seq = g.seq AND e.stream_id = ANY($4)
+        WHERE $3[i.n] = 'REPLAYED'
+    $replays$ INTO replays USING known, sender, outcome, p_stream;
   END IF;
   RETURN concat(
     '{"at":', to_json(at), ',"outcomes":', array_to_json(outcome), ',"refused":', coalesce(refused, '[]'),
