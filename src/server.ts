@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
+import { refuseRequest, secureApiHeaders, secureHeaders } from './graphql/http-guard.ts';
 import type { SocketTransport } from './graphql/socket-transport.ts';
 import type { GraphQLServer } from './graphql/yoga.ts';
-import { refuseRequest, secureApiHeaders, secureHeaders } from './http-guard.ts';
 
 /** How long requests under way may take to end when the server drains. */
 const DRAIN_MS_MAX = 5_000;
