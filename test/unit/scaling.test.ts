@@ -31,8 +31,10 @@ test('one node, loaded as the benchmarks load it, costs what they measured', () 
 });
 
 test('more load is never faster, and never fewer nodes; a write that is shared costs less for each', () => {
-  const rates = [1, 10, 100, 1_000];
-  const perNode = rates.map((eventsPerSecond) => viewersPerNode({ ...LOAD, seconds: 10, eventsPerSecond }, costs));
+  const rates = [1, 10, 100];
+  const perNode = rates.map((eventsPerSecond) =>
+    viewersPerNode({ ...LOAD, seconds: 5, eventsPerSecond }, costs, 20_000),
+  );
   for (const [index, viewers] of perNode.entries())
     if (index > 0) expect(viewers).toBeLessThanOrEqual(perNode[index - 1]!);
   const busy = [100, 1_000, 10_000].map((viewers) => simulateNode({ ...LOAD, viewers }, costs).busy);
