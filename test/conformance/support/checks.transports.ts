@@ -92,7 +92,7 @@ async function refusalOf(upgrade: Promise<unknown>): Promise<string> {
 const subscribe = (id: string, query = '{ __typename }') =>
   JSON.stringify({ id, type: 'subscribe', payload: { query } });
 
-const GUARD = 'src/graphql/http-guard.ts';
+const GUARD = 'src/server/http-guard.ts';
 const SOCKET = 'src/graphql/socket-transport.ts';
 
 /** Pages and origins. */
