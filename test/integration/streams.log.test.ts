@@ -20,10 +20,10 @@ type Page = {
   edges: { cursor: string; node: { seq: number } }[];
   pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
 };
-type PageArgs = { first?: number; after?: string | null };
+type PageArgs = { first?: number; after?: string | null; last?: number | null };
 
-const EVENTS = `query Events($id: ID!, $first: Int, $after: String) { liveStream(id: $id) {
-  events(first: $first, after: $after) { totalCount edges { cursor node { seq } }
+const EVENTS = `query Events($id: ID!, $first: Int, $after: String, $last: Int) { liveStream(id: $id) {
+  events(first: $first, after: $after, last: $last) { totalCount edges { cursor node { seq } }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`;
 
 /** Someone who is live, with so many events in the log. */
@@ -53,6 +53,23 @@ test('pages follow each other without a gap, and tell where they stand', async (
   const behind = await page({ first: 3, after: second.pageInfo.endCursor });
   expect(behind).toMatchObject({ seqs: [], totalCount: 6 });
   expect(behind.pageInfo).toEqual({ hasNextPage: false, hasPreviousPage: true, startCursor: null, endCursor: null });
+});
+
+test('the newest events are a page of their own, behind which the feed goes on', async ({ server }) => {
+  const { id, page } = await streamWith(server, 6);
+  const newest = await page({ last: 2 });
+  expect(newest).toMatchObject({
+    seqs: [5, 6],
+    totalCount: 6,
+    pageInfo: { hasNextPage: false, hasPreviousPage: true },
+  });
+  expect((await page({ after: newest.pageInfo.startCursor })).seqs).toEqual([6]);
+  expect(await page({ last: 100 })).toMatchObject({ seqs: [1, 2, 3, 4, 5, 6], pageInfo: { hasPreviousPage: false } });
+  expect((await page({ last: 2, first: 1, after: newest.pageInfo.endCursor })).seqs).toEqual([5, 6]);
+  expect((await page({ last: null, first: 1 })).seqs).toEqual([1]);
+  expect((await page({ last: 0 })).seqs).toEqual([]);
+  const feed = (await server.ws()).subscribe(LIVE_EVENTS, { streamId: id, after: newest.edges[0]!.cursor });
+  expect(await feed.next()).toMatchObject({ liveEvents: { node: { seq: 6 } } });
 });
 
 test('an absent and an empty cursor are the beginning', async ({ server }) => {

@@ -10,6 +10,7 @@ import './styles/room.css';
 import './styles/feed.css';
 import './styles/effects.css';
 import './styles/shop.css';
+import './styles/phone.css';
 import './styles/studio.css';
 
 createRoot(document.getElementById('root')!).render(

@@ -1,5 +1,6 @@
 import type { AnyVariables, TypedDocumentNode } from 'urql';
 import { client } from './client.ts';
+import { renewSession } from './session.ts';
 
 /** How often an operation without an answer is sent again, always with the same idempotency key. */
 const ATTEMPTS_MAX = 3;
@@ -30,7 +31,10 @@ export async function perform<Data extends object, Variables extends AnyVariable
     const { data } = await client.mutation(document, variables).toPromise();
     if (data) {
       const [result] = Object.values(data) as [Result<Data>];
-      const succeeded = (result as { __typename: string }).__typename.endsWith('Success');
+      const { __typename } = result as { __typename: string };
+      // The server no longer takes a token that has not ended, such as that of a database that was set up anew.
+      if (__typename === 'NotSignedInError' && attempt === 1 && (await renewSession())) continue;
+      const succeeded = __typename.endsWith('Success');
       return succeeded
         ? { ok: true, value: result as Success<Data> }
         : { ok: false, problem: result as Exclude<Result<Data>, { __typename: `${string}Success` }> };

@@ -42,18 +42,25 @@ export function signOut(): void {
   keep(undefined);
 }
 
-let renewal: Promise<unknown> | undefined;
+let renewal: ReturnType<typeof signIn> | undefined;
 
 /** The token to send now: a new one when the old one is about to end. */
 export async function freshToken(): Promise<string | undefined> {
   const now = session.get();
   if (!now) return undefined;
   if (Date.parse(now.expiresAt) - Date.now() > RENEW_BEFORE_MS) return now.token;
-  renewal ??= signIn(now.viewer.handle).finally(() => {
+  await renewSession();
+  return session.get()?.token;
+}
+
+/** Signs in anew as whoever is signed in; those who ask at the same time share it. False: nobody is, or it failed. */
+export async function renewSession(): Promise<boolean> {
+  const handle = session.get()?.viewer.handle;
+  if (handle === undefined) return false;
+  renewal ??= signIn(handle).finally(() => {
     renewal = undefined;
   });
-  await renewal;
-  return session.get()?.token;
+  return (await renewal) === undefined;
 }
 
 function keep(next: Session | undefined): void {

@@ -297,4 +297,5 @@ export const ar: Dictionary = {
   'age.why': 'الهدايا للبالغين. لن يُعرض تاريخ ميلادك على أحد، ويمكن إدخاله مرة واحدة.',
   'age.birthDate': 'تاريخ الميلاد',
   'age.confirm': 'تأكيد',
+  'reactions.title': 'هدايا لها رد خاص',
 };

@@ -197,4 +197,5 @@ export const en = {
   'age.why': 'Gifts are for adults. Your date of birth is not shown to anybody, and can be given once.',
   'age.birthDate': 'Date of birth',
   'age.confirm': 'Confirm',
+  'reactions.title': 'Gifts that earn a reaction',
 } as const;

@@ -7,6 +7,7 @@ import { ProductCard } from '../shop/product-card.tsx';
 import { Boxes } from './boxes.tsx';
 import { ChatBox } from './chat-box.tsx';
 import { GiftTray } from './gift-tray.tsx';
+import { Reactions } from './reactions.tsx';
 import { StageView } from './stage.tsx';
 import { TopGifters } from './top-gifters.tsx';
 
@@ -47,6 +48,7 @@ function OpenRoom({ streamId, opened }: { streamId: string; opened: Extract<Room
         <ProductCard streamId={streamId} offers={stage.offers} pinned={stage.pinned} />
         <Boxes boxes={stage.boxes} />
         <TopGifters gifters={stage.topGifters} />
+        <Reactions rules={creator.reactionRules} gifts={room.gifts} />
       </aside>
       <StageView streamId={streamId} creator={creator} state={state} onShown={onShown} />
       <section className="room-talk">

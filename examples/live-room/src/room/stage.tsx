@@ -17,9 +17,10 @@ type Props = { streamId: string; creator: RoomSnapshot['creator']; state: RoomSt
 
 /** Where the creator is, and everything that happens to them. */
 export function StageView({ streamId, creator, state, onShown }: Props) {
-  const { t } = useLanguage();
+  const { t, short } = useLanguage();
   const { stage, effects } = state;
   const [{ data }] = useSubscription({ query: PulseDocument, variables: { streamId } });
+  const viewers = data?.streamPulse.viewers ?? 0;
   const ended = stage.status === 'ENDED';
   return (
     <section className="stage" style={{ '--hue': moodOf(creator.handle) } as CSSProperties} aria-label={stage.title}>
@@ -30,9 +31,12 @@ export function StageView({ streamId, creator, state, onShown }: Props) {
           <bdi dir="ltr">@{creator.handle}</bdi>
         </div>
         <FollowButton creator={creator} />
-        <span className="chip chip-glass" data-viewers={data?.streamPulse.viewers}>
+        <span className="chip chip-glass" data-viewers={viewers}>
           <Icon name="eye" size={14} />
-          {t('room.viewers', { count: data?.streamPulse.viewers ?? 0 })}
+          <span className="viewers-word">{t('room.viewers', { count: viewers })}</span>
+          <span className="viewers-number" aria-hidden="true">
+            {short(viewers)}
+          </span>
         </span>
       </header>
       <div className="stage-bars">
