@@ -1,6 +1,6 @@
 /** The live room in a real browser, as people use it: two at once, with the line cut, buying, performing, in both languages. */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { en } from '../../examples/live-room/src/i18n/en.ts';
 import { readEvents } from '../integration/support/log.ts';
 import { testOn } from '../integration/support/shared-server.ts';
@@ -20,6 +20,9 @@ import { BUILD_MS_MAX, buildRoom } from './support/built-room.ts';
 import { launchChromium } from './support/chromium.ts';
 import { layLine } from './support/cut-line.ts';
 import { type Visit, type VisitOptions, visit } from './support/visit.ts';
+
+/** A browser takes its time on a machine with other things to do. */
+vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 beforeAll(async () => {
@@ -134,7 +137,8 @@ describe('the studio', () => {
     await studio.getByLabel(en['studio.rulePhrase']).fill('Hop hop!');
     await studio.getByRole('button', { name: en['studio.addRule'] }).click();
     await studio.getByRole('region', { name: en['studio.rules'] }).getByText('Hop hop!').waitFor();
-    succeed(await sendGift(viewer, streamId));
+    // Two coins are one diamond: a single rose would not be seen among the earnings yet.
+    succeed(await sendGift(viewer, streamId, { quantity: 2 }));
     const queue = studio.getByRole('region', { name: en['studio.queue'] });
     await queue.getByText('Hop hop!').waitFor();
     await queue.getByRole('button', { name: en['studio.perform'], exact: true }).click();
@@ -143,29 +147,57 @@ describe('the studio', () => {
 
     const shop = studio.getByRole('region', { name: en['studio.shop'] });
     await shop.getByRole('searchbox').fill('lantern');
-    await shop.getByText('Brass Ramadan lantern').waitFor();
     const product = shop.locator('.line').filter({ hasText: 'Brass Ramadan lantern' });
     await product.getByRole('button', { name: en['studio.pin'], exact: true }).click();
-    await shop.getByText('Pinned: Brass Ramadan lantern').waitFor();
+    await shop.getByText(/Pinned: .?Brass Ramadan lantern/).waitFor();
     await feed(room)
       .getByText(/Brass Ramadan lantern/)
       .first()
       .waitFor();
-    await product.getByRole('button', { name: en['studio.offer'], exact: true }).click();
-    await studio.getByRole('button', { name: en['studio.offerStart'] }).click();
-    await shop.locator('[data-offer]').waitFor();
-    await feed(room).locator('.row-loud').filter({ hasText: 'AED' }).waitFor();
+    expect(
+      await product.getByRole('button', { name: en['studio.offer'] }).count(),
+      'the price is another merchant’s',
+    ).toBe(0);
 
     await studio.getByLabel(en['studio.goalTitle']).fill('A song');
     await studio.getByRole('button', { name: en['studio.goalStart'] }).click();
     await studio.getByRole('region', { name: en['studio.goals'] }).getByText('A song').waitFor();
     await studio
       .getByRole('region', { name: en['studio.earnings'] })
-      .getByText(/Rose by/)
+      .getByText(/Rose.? by/)
       .waitFor();
     await studio.getByRole('button', { name: en['studio.end'] }).click();
     await studio.getByRole('dialog').getByRole('button', { name: en['studio.end'] }).click();
     await studio.getByRole('button', { name: en['studio.goLive'] }).waitFor();
+  });
+
+  test('a shop offers, a viewer buys in one click and follows the order', async ({ server, open }) => {
+    const FIND = 'query Find($handle: String!) { creator(handle: $handle) { currentStream { id } } }';
+    type Found = { creator: { currentStream: { id: string } } };
+    const streamId = (await query<Found>(server.http(), FIND, { handle: 'souq' })).creator.currentStream.id;
+    const buyer = await signIn(server);
+    const home = { name: buyer.handle, line1: '1 Creek Street', city: 'Dubai', country: 'AE', idempotencyKey: 'home' };
+    succeed(await mutate(buyer.api, 'addAddress', home));
+    const [studio, room] = await Promise.all([
+      open({ handle: 'souq', path: '/studio' }),
+      open({ handle: buyer.handle, path: roomPath(streamId) }),
+    ]);
+    const shop = studio.getByRole('region', { name: en['studio.shop'] });
+    await shop.getByRole('searchbox').fill('candle');
+    const product = shop.locator('.line').filter({ hasText: 'Oud and amber candle' });
+    await product.getByRole('button', { name: en['studio.offer'], exact: true }).click();
+    await studio.getByRole('button', { name: en['studio.offerStart'] }).click();
+    await shop.locator('[data-offer]').getByText('10 of 10 left').waitFor();
+    const card = room.locator('[data-product="Oud and amber candle"]');
+    await card.locator('[data-action=buy]').click();
+    await room.getByRole('dialog').locator('[data-action=pay]').click();
+    await card.locator('[data-remaining="9"]').waitFor();
+    await shop.locator('[data-offer]').getByText('9 of 10 left').waitFor();
+    await room.goto(new URL('/orders', room.url()).href);
+    await room.locator('.order-card').filter({ hasText: 'Oud and amber candle' }).click();
+    await expect.poll(() => room.locator('.order').getAttribute('data-state')).toBe('PAID');
+    await shop.getByRole('button', { name: en['studio.offerEnd'] }).click();
+    await shop.locator('[data-offer]').waitFor({ state: 'detached' });
   });
 
   test('fights a battle, and shuts somebody up', async ({ server, live, open }) => {
@@ -208,7 +240,7 @@ describe('the wallet and the orders', () => {
     await day.getByText('Each day: 500 coins').waitFor();
     await day.getByRole('spinbutton').fill('900');
     await day.getByRole('button', { name: en['wallet.capSet'] }).click();
-    await day.getByText(/900 coins from/).waitFor();
+    await day.getByText(/900 coins.? from/).waitFor();
     await day.getByText('Each day: 500 coins').waitFor();
   });
 
@@ -226,7 +258,7 @@ describe('the wallet and the orders', () => {
     succeed(
       await mutate(souq.api, 'shipShipment', { shipmentId: shipment!.id, carrier: 'Swift', trackingNumber: 'SW-1' }),
     );
-    await page.getByText(/Swift SW-1/).waitFor();
+    await page.getByText(/Swift.? .?SW-1/).waitFor();
     await expect.poll(() => state.getAttribute('data-state')).toBe('SHIPPED');
   });
 

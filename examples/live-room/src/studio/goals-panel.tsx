@@ -29,7 +29,7 @@ export function GoalsPanel({ stream, gifts, onChange }: Props) {
           <li key={id} className="line">
             <span className="line-words">
               <strong dir="auto">{title}</strong>
-              <progress className="bar" max={target} value={Math.min(progress, target)} aria-label={title} />
+              <progress className="fill-bar" max={target} value={Math.min(progress, target)} aria-label={title} />
               <span className="dim">
                 {number(progress)} / {number(target)} · {gift ? giftName(t, gift.name) : t(`studio.goal${kind}`)}
               </span>

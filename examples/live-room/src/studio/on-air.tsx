@@ -32,11 +32,13 @@ type Props = {
   creator: StudioCreator;
   stream: NonNullable<StudioCreator['currentStream']>;
   gifts: readonly StudioGift[];
+  /** Whose products one may give another price. */
+  ownMerchants: ReadonlySet<string>;
   onChange: () => void;
 };
 
 /** Everything that one does while one is live. */
-export function OnAir({ creator, stream, gifts, onChange }: Props) {
+export function OnAir({ creator, stream, gifts, ownMerchants, onChange }: Props) {
   const room = useRoom(stream.id);
   const [{ data, error }, ask] = useQuery({
     query: StudioStreamDocument,
@@ -54,7 +56,7 @@ export function OnAir({ creator, stream, gifts, onChange }: Props) {
       <Head creator={creator} stream={stream} onEnd={onChange} />
       <div className="studio-columns">
         <QueuePanel stream={shown} autoPerforms={creator.autoPerforms} onChange={reload} onAuto={onChange} />
-        <ShopPanel stream={shown} creatorId={creator.id} onChange={reload} />
+        <ShopPanel stream={shown} creatorId={creator.id} ownMerchants={ownMerchants} onChange={reload} />
         <GoalsPanel stream={shown} gifts={gifts} onChange={reload} />
         <BattlePanel stream={shown} onChange={reload} />
         <PeoplePanel rows={rows} creatorId={creator.id} ownHandle={creator.handle} />

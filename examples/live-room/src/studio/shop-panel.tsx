@@ -19,10 +19,15 @@ const PRODUCTS_SHOWN = 6;
 /** A product to pin or to offer. */
 export type ShopProduct = StudioProductsQuery['products']['edges'][number]['node'];
 
-type Props = { stream: StudioStream; creatorId: string; onChange: () => void };
+type Props = {
+  stream: StudioStream;
+  creatorId: string;
+  ownMerchants: ReadonlySet<string>;
+  onChange: () => void;
+};
 
 /** What is sold in the stream. */
-export function ShopPanel({ stream, creatorId, onChange }: Props) {
+export function ShopPanel({ stream, creatorId, ownMerchants, onChange }: Props) {
   const { t } = useLanguage();
   const [search, setSearch] = useState('');
   const [offering, setOffering] = useState<ShopProduct>();
@@ -75,7 +80,7 @@ export function ShopPanel({ stream, creatorId, onChange }: Props) {
             streamId={streamId}
             isPinned={stream.pinnedProduct?.id === product.id}
             onChange={onChange}
-            onOffer={() => setOffering(product)}
+            onOffer={ownMerchants.has(product.merchant.id) ? () => setOffering(product) : undefined}
           />
         ))}
       </ul>
@@ -134,7 +139,8 @@ type LineProps = {
   streamId: string;
   isPinned: boolean;
   onChange: () => void;
-  onOffer: () => void;
+  /** Undefined: it is somebody else's price. */
+  onOffer: (() => void) | undefined;
 };
 
 function ProductLine({ product, streamId, isPinned, onChange, onOffer }: LineProps) {
@@ -158,9 +164,11 @@ function ProductLine({ product, streamId, isPinned, onChange, onOffer }: LinePro
       >
         {t('studio.pin')}
       </button>
-      <button type="button" className="button button-small" onClick={onOffer}>
-        {t('studio.offer')}
-      </button>
+      {onOffer && (
+        <button type="button" className="button button-small" onClick={onOffer}>
+          {t('studio.offer')}
+        </button>
+      )}
     </li>
   );
 }

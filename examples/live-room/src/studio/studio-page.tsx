@@ -30,13 +30,21 @@ function Studio({ handle }: { handle: string }) {
   });
   const reload = () => ask({ requestPolicy: 'network-only' });
   if (!data) return error ? <Failed onRetry={reload} /> : <Loading />;
-  const { creator, gifts } = data;
+  const { creator, gifts, me } = data;
+  const ownMerchants = new Set(me?.merchants.map(({ id }) => id));
   const stream = creator?.currentStream;
   return (
     <div className="page studio">
       <h1 className="page-title">{t('studio.title')}</h1>
       {creator && stream ? (
-        <OnAir key={stream.id} creator={creator} stream={stream} gifts={gifts} onChange={reload} />
+        <OnAir
+          key={stream.id}
+          creator={creator}
+          stream={stream}
+          gifts={gifts}
+          ownMerchants={ownMerchants}
+          onChange={reload}
+        />
       ) : (
         <>
           <GoLive onLive={reload} />

@@ -50,7 +50,7 @@ function Cap({
         {cap && period !== 'GIFT' && (
           <>
             <progress
-              className="bar"
+              className="fill-bar"
               max={Math.max(1, cap.coins)}
               value={cap.coins - cap.remaining}
               aria-label={t(`wallet.cap${period}`)}
