@@ -2,14 +2,15 @@
 import type { Browser } from 'playwright-core';
 import { expect, vi } from 'vitest';
 import { testOn } from '../integration/support/shared-server.ts';
-import { BROWSER_TEST_LIMIT_MS, launchBrowser, signInAs, visit } from '../support/browser.ts';
+import { BROWSER_TEST_LIMIT_MS, signInAs, visit } from '../support/browser.ts';
+import { launchChromium } from '../support/chromium.ts';
 
 vi.setConfig({ testTimeout: BROWSER_TEST_LIMIT_MS });
 
 const test = testOn({})
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of the fixtures from here.
   .extend('browser', { scope: 'file' }, async ({}, { onCleanup }): Promise<Browser> => {
-    const browser = await launchBrowser();
+    const browser = await launchChromium();
     onCleanup(() => browser.close());
     return browser;
   });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { en } from '../../examples/live-room/src/i18n/en.ts';
 import { readEvents } from '../integration/support/log.ts';
 import { testOn } from '../integration/support/shared-server.ts';
+import { launchChromium } from '../support/chromium.ts';
 import {
   type Actor,
   buyCoins,
@@ -17,7 +18,6 @@ import {
   succeed,
 } from '../support/operations.ts';
 import { BUILD_MS_MAX, buildRoom } from './support/built-room.ts';
-import { launchChromium } from './support/chromium.ts';
 import { layLine } from './support/cut-line.ts';
 import { type Visit, type VisitOptions, visit } from './support/visit.ts';
 

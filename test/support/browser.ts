@@ -1,47 +1,10 @@
 /** Real Chromium, for what only a browser can show. */
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
-/** What it is called where it is installed. */
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
-/** Nothing but the page under test. */
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 /** One test in a browser may take this long: it starts a server and some pages. */
 export const BROWSER_TEST_LIMIT_MS = 120_000;
 /** How long the page may take to show what a test waits for, on a machine that is busy with other tests. */
 const WAIT_MS_MAX = 45_000;
-
-/** Starts the browser that is installed: CHROMIUM_PATH, or the first of its names on the PATH. */
-export async function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium(), args: ARGS, timeout: WAIT_MS_MAX });
-}
-
-function findChromium(): string {
-  if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const found = NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-  if (!found) throw new Error('These tests need Chromium: install it, or set CHROMIUM_PATH to where it is.');
-  return found;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false; // not there, or not to be run
-  }
-}
 
 /** A page of somebody's own, and everything that went wrong in it: errors, and requests to elsewhere. */
 export type Visit = { page: Page; problems: string[] };

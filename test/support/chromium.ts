@@ -1,7 +1,7 @@
 /** A real Chromium for the tests of the page. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
-import { aptInstall, onPath } from '../../support/programs.ts';
+import { aptInstall, onPath } from './programs.ts';
 
 /** In order of preference. */
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
