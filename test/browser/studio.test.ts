@@ -170,7 +170,9 @@ describe('the studio', () => {
     await studio.getByRole('dialog').getByRole('button', { name: en['studio.end'] }).click();
     await studio.getByRole('button', { name: en['studio.goLive'] }).waitFor();
   });
+});
 
+describe('a shop and a battle', () => {
   test('a shop offers, a viewer buys in one click and follows the order', async ({ server, open }) => {
     const FIND = 'query Find($handle: String!) { creator(handle: $handle) { currentStream { id } } }';
     type Found = { creator: { currentStream: { id: string } } };
