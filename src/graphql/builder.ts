@@ -11,6 +11,7 @@ import { getDatamodel } from '../generated/pothos-types.ts';
 import { ForbiddenError, InvalidInputError, NotSignedInError } from '../kernel/errors.ts';
 import type { Context } from './context.ts';
 import GatePlugin from './gate.ts';
+import { decodeNodeId } from './global-id.ts';
 import FieldCostsPlugin from './limits/field-costs.ts';
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './page-size.ts';
 import PublicFieldsPlugin from './public-fields.ts';
@@ -59,6 +60,7 @@ export const builder = new SchemaBuilder<{
     clientMutationId: 'omit',
     cursorType: 'String',
     nodesQueryOptions: false,
+    decodeGlobalID: decodeNodeId,
     nodeQueryOptions: {
       description: 'Any object by its global id; null when it does not exist or is not yours to see.',
       args: { id: { description: 'The global id.' } },

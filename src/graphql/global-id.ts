@@ -20,6 +20,16 @@ export function fromGlobalId(typename: string, globalId: string, what: string): 
   return id;
 }
 
+/** What `node` is asked for: text that is no global id names a type that there is not, and so finds nothing, as a missing row does. */
+export function decodeNodeId(globalId: string): { typename: string; id: string } {
+  try {
+    return decodeGlobalID(globalId);
+  } catch {
+    // decodeGlobalID throws for text that is no base64 of "type:id", and would repeat all of it to the client.
+    return { typename: '', id: '' };
+  }
+}
+
 /** The row id in a global id of the given type, or undefined. */
 export function rowId(typename: string, globalId: string): bigint | undefined {
   try {
