@@ -14,6 +14,8 @@ import { watched } from './server/watched.ts';
 
 /** How long requests under way may take to end when the server drains. */
 const DRAIN_MS_MAX = 5_000;
+/** Who waits for the end of one answer: of a stream, its places among the connections, its watchers, its token, bans. Node warns from 11 on. */
+const CLOSE_LISTENERS_MAX = 20;
 /** A client has so long to send its headers, and then its request. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -70,6 +72,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     (req, res) => {
       underWay.add(res);
+      res.setMaxListeners(CLOSE_LISTENERS_MAX);
       secureHeaders(res);
       res.once('close', () => underWay.delete(res));
       const requestId = nameRequest(req, res);

@@ -11,7 +11,7 @@ const PLACES = /^\/(streams\/[^/]+|orders(\/[^/]+)?|wallet|studio)?$/;
 const HASHED = '/assets/';
 const YEAR_SECONDS = 31_536_000;
 
-/** The page loads nothing from elsewhere, runs no script but its own, and is shown in no frame. */
+/** The page loads nothing from elsewhere, runs no script but its own, and is shown in no frame; beside what all answers say. */
 const HEADERS = {
   'Content-Security-Policy': [
     "default-src 'none'",
@@ -23,9 +23,6 @@ const HEADERS = {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; '),
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=()',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',

@@ -14,7 +14,7 @@ const OWN_NAME = 'hadiya-chaos';
 const RATE_LIMITS = { RATE_LIMIT_VIEWER: '6000', RATE_LIMIT_MONEY: '3000' };
 
 /** A server that may be killed, and comes back on its port. */
-export type Victim = { url: string; process: ServerProcess };
+export type Victim = { url: string; process: ServerProcess; restarted?: Promise<void> };
 
 /** A running world. */
 export type World = {
@@ -54,18 +54,10 @@ export async function startWorld(options: { databaseUrl: string; dataDir: string
   return {
     pool,
     servers,
-    killServer: async (victim) => {
-      const port = Number(new URL(victim.url).port);
-      await victim.process.kill();
-      // Its start may fall into a cut of Postgres: then whoever looks after it starts it again.
-      for (let attempt = 1; ; attempt++) {
-        try {
-          victim.process = await start(port);
-          return;
-        } catch (error) {
-          if (attempt === RESTART_ATTEMPTS_MAX) throw error;
-        }
-      }
+    killServer: (victim) => {
+      const before = victim.restarted ?? Promise.resolve();
+      victim.restarted = before.then(() => killAndRestart(victim, start));
+      return victim.restarted;
     },
     cutPostgres: async () => {
       const { rows } = await pool.query<{ ended: boolean }>(
@@ -86,6 +78,20 @@ export async function startWorld(options: { databaseUrl: string; dataDir: string
       await pool.end();
     },
   };
+}
+
+/** Its start may fall into a cut of Postgres: then whoever looks after it starts it again. */
+async function killAndRestart(victim: Victim, start: (port: number) => Promise<ServerProcess>): Promise<void> {
+  const port = Number(new URL(victim.url).port);
+  await victim.process.kill();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      victim.process = await start(port);
+      return;
+    } catch (error) {
+      if (attempt === RESTART_ATTEMPTS_MAX) throw error;
+    }
+  }
 }
 
 /** The number of the last event of a stream's log. */
