@@ -41,6 +41,7 @@ export async function startWorld(options: { databaseUrl: string; dataDir: string
   const url = new URL(databaseUrl);
   url.searchParams.set('application_name', OWN_NAME);
   const pool = new pg.Pool({ connectionString: url.href, max: POOL_SIZE });
+  pool.on('error', () => undefined); // a database that is dropped ends idle connections
   let redis: Redis = await startRedis();
   const start = (port: number): Promise<ServerProcess> => {
     const setUp: ServerProcessOptions = { databaseUrl, dataDir, redis: redis.url, port, env: RATE_LIMITS };
