@@ -1,8 +1,7 @@
 /** Defects that no input can cause, made by hand in the database and mended again. */
 import type { Pool } from 'pg';
-
-/** How often Postgres is asked whether somebody waits, before the test fails. */
-const LOOKS_MAX = 2_000;
+import { expect } from 'vitest';
+import { WAIT_LIMIT_MS } from '../../support/feed.ts';
 
 /** A defect, and how it goes away. */
 export type Defect = [how: string, back: string];
@@ -37,9 +36,10 @@ export async function broken(pool: Pool, [how, back]: Defect, work: () => Promis
 export async function cutOff(pool: Pool, table: string, work: () => Promise<unknown>): Promise<void> {
   const blocker = await pool.connect();
   try {
+    const { rows } = await blocker.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     await blocker.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
     const asked = work();
-    await endWhoWaits(blocker);
+    await endWhoWaits(pool, rows[0]!.pid);
     await asked;
   } finally {
     await blocker.query('ROLLBACK');
@@ -47,12 +47,9 @@ export async function cutOff(pool: Pool, table: string, work: () => Promise<unkn
   }
 }
 
-async function endWhoWaits(sql: Pick<Pool, 'query'>): Promise<void> {
-  for (let look = 0; look < LOOKS_MAX; look++) {
-    const { rowCount } = await sql.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    );
-    if (rowCount) return;
-  }
-  throw new Error(`nobody waits for the lock after ${LOOKS_MAX} looks`);
+/** Asks outside of the transaction that holds the lock: within one, Postgres shows who is connected as of the first look. */
+async function endWhoWaits(pool: Pool, blocker: number): Promise<void> {
+  const sql = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))';
+  const end = async () => (await pool.query(sql, [blocker])).rowCount;
+  await expect.poll(end, { timeout: WAIT_LIMIT_MS, interval: 10 }).toBeGreaterThan(0);
 }
