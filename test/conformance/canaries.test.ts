@@ -149,13 +149,19 @@ const test = base
     onCleanup(() => redis.stop());
     return redis;
   })
-  .extend('found', { scope: 'file' }, async ({ db, redis }, { onCleanup }): Promise<Found> => {
+  .extend('world', { scope: 'file' }, async ({ db }) => {
     const maker = await startServer({ ...QUIET, databaseUrl: db.url });
-    const world = await makeWorld(maker, db.pool).finally(() => maker.close());
+    return makeWorld(maker, db.pool).finally(() => maker.close());
+  })
+  // One that fails to play would leave its process behind: a fixture of its own is ended all the same.
+  .extend('server', { scope: 'file' }, async ({ db, redis, world: _ }, { onCleanup }) => {
     const server = await startServerProcess({ databaseUrl: db.url, redis: redis.url, env: { LOG_LEVEL: 'trace' } });
     onCleanup(async () => void (await server.kill()));
-    return play({ server, pool: db.pool, world, canaries: {}, refusals: [], masked: { count: 0 } }, redis.port);
-  });
+    return server;
+  })
+  .extend('found', { scope: 'file' }, ({ db, redis, world, server }) =>
+    play({ server, pool: db.pool, world, canaries: {}, refusals: [], masked: { count: 0 } }, redis.port),
+  );
 
 describe('the search can find', () => {
   test('what everybody may read: in the log of the stream, at the watcher, in Redis, in every answer', ({ found }) => {
