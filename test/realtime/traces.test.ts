@@ -17,6 +17,9 @@ const TEST_LIMIT_MS = 90_000;
 const [HTTP_TRACE, WS_TRACE] = ['4bf92f3577b34da6a3ce929d0e0e4736', '0af7651916cd43dd8448eb211c80319c'];
 const CALLER = '00f067aa0ba902b7';
 
+/** What the socket's client traces. */
+const SOCKET_EXTENSIONS = { traceparent: `00-${WS_TRACE}-${CALLER}-01` };
+
 test('a gift from HTTP and one from a WebSocket: spans from the request to the delivery, log lines from the event to the request', {
   timeout: TEST_LIMIT_MS,
 }, async ({ db }) => {
@@ -55,8 +58,7 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
     body: JSON.stringify({ query: SEND, variables: { input: input('by-http', rose) } }),
   });
   const byHttp = ((await response.json()) as { data: { sendGift: { giftSent: { seq: number } } } }).data.sendGift;
-  const extensions = { traceparent: `00-${WS_TRACE}-${CALLER}-01` };
-  const payload = { query: SEND, variables: { input: input('by-socket', rose) }, extensions };
+  const payload = { query: SEND, variables: { input: input('by-socket', rose) }, extensions: SOCKET_EXTENSIONS };
   socket.send(JSON.stringify({ id: 'gift', type: 'subscribe', payload }));
 
   const of = (traceId: string, name: string) =>
