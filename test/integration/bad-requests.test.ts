@@ -78,7 +78,7 @@ test.for([
   ['query ($n: Int!) { liveStreams(first: $n) { totalCount } }', { n: 'x' }],
   ['query ($n: Int!) { liveStreams(first: $n) { totalCount } }'],
   ['{ liveStreams(after: "garbage") { totalCount } }'],
-  ['{ gifts { name } node(id: "garbage") { id } }'],
+  ['{ gifts { name } creator(handle: "\\u0000") { id } }'],
 ] as [string, Record<string, unknown>?][])(
   'HTTP and WebSocket answer alike: %j',
   async ([document, variables], { server }) => {
