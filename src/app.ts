@@ -175,7 +175,7 @@ async function openAudience(options: AudienceOptions): Promise<Audience> {
   return startAudience(options);
 }
 
-/** Stops serving, in the order of docs/operations.md: not ready, then no new connections, then what is under way ends. */
+/** Stops serving, in the order of docs/operations.md, once it is not ready any more: no new connections, then what is under way ends. */
 async function drain(options: {
   watch: Watch;
   server: HttpServer;
@@ -185,7 +185,6 @@ async function drain(options: {
   isListening: boolean;
 }): Promise<void> {
   const { watch, server, endCalls, delayMs, spreadMs, isListening } = options;
-  watch.readiness.drain();
   // Load balancers need a while to notice; what they still send is served.
   if (isListening) await delay(delayMs);
   await server.release(spreadMs);

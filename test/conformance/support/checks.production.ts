@@ -70,7 +70,7 @@ export const PRODUCTION_CHECKS: Check[] = [
   {
     threat: 'GraphiQL, playgrounds, consoles',
     limit: 'off with introspection',
-    where: 'src/app.ts',
+    where: 'src/app/graphql.ts',
     runs: {
       HTTP: async (ground) => {
         for (const path of ['', '/', '?', 'iql', '/playground', '/console', '?query=%7B__typename%7D']) {
