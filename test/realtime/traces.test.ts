@@ -67,6 +67,8 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
   await expect.poll(() => of(HTTP_TRACE, sent).length).toBe(1);
   await expect.poll(() => of(WS_TRACE, sent).length).toBe(1);
   await expect.poll(() => of(HTTP_TRACE, 'HTTP POST /graphql').length).toBe(1);
+  for (const traceId of [HTTP_TRACE, WS_TRACE])
+    await expect.poll(() => of(traceId, 'GraphQL mutation sendGift').length).toBe(1);
   const parentOf = ({ parentSpanId }: ReceivedSpan) =>
     collector.spans.find(({ spanId }) => spanId === parentSpanId)?.name;
 
@@ -79,11 +81,16 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
     else expect(operation!.parentSpanId).toBe(CALLER);
     if (FAN_OUT.shared) expect(parentOf(of(traceId, 'deliver to a group')[0]!)).toBe('GraphQL mutation sendGift');
     // The batch is a trace of its own, linked to those whose gifts are in it; below it are its SQL and its message.
-    const batch = collector.spans.find(
-      (span) => span.name === 'batch gifts' && span.links.some((link) => link.spanId === operation!.spanId),
-    );
-    const below = collector.spans.filter(({ parentSpanId }) => parentSpanId === batch!.spanId).map(({ name }) => name);
-    expect(below).toEqual(expect.arrayContaining(['SQL gifts.sendBatch', 'bus publish']));
+    // Each span arrives when it ends, and none of these waits for another.
+    const batchOf = () =>
+      collector.spans.find(
+        (span) => span.name === 'batch gifts' && span.links.some((link) => link.spanId === operation!.spanId),
+      );
+    await expect.poll(batchOf).toBeDefined();
+    const batch = batchOf();
+    const below = () =>
+      collector.spans.filter(({ parentSpanId }) => parentSpanId === batch!.spanId).map(({ name }) => name);
+    await expect.poll(below).toEqual(expect.arrayContaining(['SQL gifts.sendBatch', 'bus publish']));
   }
   expect(JSON.stringify(collector.spans)).not.toContain(viewer.token);
 
