@@ -35,8 +35,14 @@ export default defineConfig({
       { resolve, plugins: [relayArtifacts()], test: { ...limits, name: 'all', include: ['test/**/*.test.ts'] } },
       {
         resolve,
-        // What viewers receive must not depend on whether they share an execution.
-        test: { ...limits, name: 'alone', include: ['test/realtime/**/*.test.ts'], env: { TEST_FAN_OUT: 'alone' } },
+        // What viewers receive must not depend on whether they share an execution. What lies below that is tested once.
+        test: {
+          ...limits,
+          name: 'alone',
+          include: ['test/realtime/**/*.test.ts'],
+          exclude: ['test/realtime/cluster*.test.ts', 'test/realtime/shutdown.test.ts'],
+          env: { TEST_FAN_OUT: 'alone' },
+        },
       },
     ],
   },

@@ -1,8 +1,8 @@
 /**
  * Gifts per second: ours against one Prisma transaction per gift and against one SQL function per gift, in turns, on a Postgres of
- * their own; into one hot stream, and into 1,000 streams.
+ * their own; into one hot stream, and into 1,000 streams. `--months` makes partitions of so many past months beforehand.
  *
- *   node --import tsx bench/gifts.ts [--seconds 5] [--rounds 3] [--only hot|many]
+ *   node --import tsx bench/gifts.ts [--seconds 5] [--rounds 3] [--only hot|many] [--months 65]
  */
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
@@ -15,10 +15,11 @@ import { median } from './lib/stats.ts';
 
 const SECONDS = 5;
 const ROUNDS = 3;
+const MONTHS_MAX = 240;
 
 const log = pino({ level: 'error' });
 
-type Options = { seconds: number; rounds: number; only: string | undefined };
+type Options = { seconds: number; rounds: number; only: string | undefined; months: number };
 
 function readOptions(): Options {
   const { values } = parseArgs({
@@ -26,6 +27,7 @@ function readOptions(): Options {
       seconds: { type: 'string', default: String(SECONDS) },
       rounds: { type: 'string', default: String(ROUNDS) },
       only: { type: 'string' },
+      months: { type: 'string', default: '0' },
     },
   });
   const number = (name: 'seconds' | 'rounds', max: number): number => {
@@ -34,7 +36,10 @@ function readOptions(): Options {
     throw new Error(`--${name} must be a number from 1 to ${max}`);
   };
   if (values.only !== undefined && !['hot', 'many'].includes(values.only)) throw new Error('--only is hot or many');
-  return { seconds: number('seconds', 600), rounds: number('rounds', 100), only: values.only };
+  const months = Number(values.months);
+  if (!(Number.isInteger(months) && months >= 0 && months <= MONTHS_MAX))
+    throw new Error(`--months must be from 0 to ${MONTHS_MAX}`);
+  return { seconds: number('seconds', 600), rounds: number('rounds', 100), only: values.only, months };
 }
 
 function report({ workload, rounds, ratios }: GiftsBenchResult): void {
@@ -74,12 +79,15 @@ function report({ workload, rounds, ratios }: GiftsBenchResult): void {
   print(`ours / V2: ${formatNumber(ratios.oursToV2, 1)}×, ours / V0: ${formatNumber(ratios.oursToV0, 1)}×\n`);
 }
 
-async function bench({ seconds, rounds, only }: Options, signal: AbortSignal): Promise<void> {
+async function bench({ seconds, rounds, only, months }: Options, signal: AbortSignal): Promise<void> {
   const server = await startBenchServer(log, signal);
   try {
     print(describeMachine(server.version));
     const workloads = WORKLOADS.filter(({ streams }) => only === undefined || (only === 'hot') === (streams === 1));
-    const results = await benchGifts({ server, log, rounds, seconds, workloads, say: print }, signal);
+    const results = await benchGifts(
+      { server, log, rounds, seconds, workloads, pastMonths: months, say: print },
+      signal,
+    );
     for (const result of results) report(result);
   } finally {
     await server.stop();

@@ -34,6 +34,8 @@ export type GiftsBenchOptions = {
   /** Length of a round, without its warm-up. */
   seconds: number;
   workloads?: readonly GiftsWorkload[];
+  /** Months before this one that have partitions, empty ones. */
+  pastMonths?: number;
   /** Hears how it goes, line by line. */
   say?: (line: string) => void;
 };
@@ -77,10 +79,14 @@ async function benchWorkload(
   workload: GiftsWorkload,
   signal: AbortSignal,
 ): Promise<GiftsBenchResult> {
-  const { server, log, rounds, seconds, say = () => {} } = options;
+  const { server, log, rounds, seconds, pastMonths = 0, say = () => {} } = options;
   const { callers, streams } = workload;
   say(`${workload.title}: ${callers} callers in this process, ${formatNumber(VIEWERS)} viewers, fsync on.`);
-  const seeded = await seedStreams(await server.createDatabase(TEMPLATE), { viewers: VIEWERS, streams }, log);
+  const seeded = await seedStreams(
+    await server.createDatabase(TEMPLATE),
+    { viewers: VIEWERS, streams, pastMonths },
+    log,
+  );
   try {
     const context: RoundContext = { server, template: TEMPLATE, seeded, callers, signal };
     const poolSizes: GiftsBenchResult['poolSizes'] = {};

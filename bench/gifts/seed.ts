@@ -21,10 +21,10 @@ export function seedHotStream(databaseUrl: string, viewers: number, log: Logger)
   return seedStreams(databaseUrl, { viewers, streams: 1 }, log);
 }
 
-/** The same with as many live streams as wanted, each of another viewer. */
+/** The same with as many live streams as wanted, each of another viewer, and partitions of past months. */
 export async function seedStreams(
   databaseUrl: string,
-  { viewers, streams: streamCount }: { viewers: number; streams: number },
+  { viewers, streams: streamCount, pastMonths = 0 }: { viewers: number; streams: number; pastMonths?: number },
   log: Logger,
 ): Promise<Seeded> {
   await applyMigrations(databaseUrl);
@@ -32,6 +32,11 @@ export async function seedStreams(
   const { db, wallets, streams } = services;
   try {
     await seedCatalogue(db);
+    await rows(
+      db.pool,
+      'SELECT month_make(m) FROM generate_series(month_of(clock_timestamp()) - $1::int, month_of(clock_timestamp()) - 1) m',
+      [pastMonths],
+    );
     await db.inTransaction(async (sql) => {
       await rows(
         sql,

@@ -1,6 +1,6 @@
 /** A list costs the same number of SQL statements, however long it is. */
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { test as alone } from '../support/fixtures.ts';
 import {
   type Actor,
   buyCoins,
@@ -17,12 +17,10 @@ import type { Server } from '../support/server.ts';
 import { makeProduct, makeShop } from '../support/shop.ts';
 import { countSql } from '../support/sql-count.ts';
 import { atOnce } from './support/outcomes.ts';
-import { QUIET } from './support/shared-server.ts';
+import { QUIET, test as shared } from './support/shared-server.ts';
 
 const FEW = 2;
 const MANY = 20;
-
-test.override('serverOptions', QUIET);
 
 /** People on air, each with gifts, chat and earnings. */
 async function manyOnAir(server: Server): Promise<void> {
@@ -36,6 +34,25 @@ async function manyOnAir(server: Server): Promise<void> {
     succeed(await sendChatMessage(creator, id, 'Thank you!'));
   });
 }
+
+/** Creators who sell, each with a merchant and products of several variants. */
+async function manyShops(server: Server): Promise<void> {
+  await atOnce(MANY, async (index) => {
+    // The oldest creator is on air already, and on every page.
+    const member = await signIn(server, index === 0 ? 'pinkydoll' : undefined);
+    if (index > 0) await startStream(member);
+    const shop = await makeShop(server, { member });
+    await makeProduct(shop);
+    await makeProduct(shop, { kind: 'FOOD' });
+  });
+}
+
+/** Asked for as `crowded`, it has happened once before the first such test. */
+const test = shared.extend('crowded', { scope: 'file' }, async ({ server }) => {
+  await manyOnAir(server);
+  await manyShops(server);
+});
+alone.override('serverOptions', QUIET);
 
 type List = { list: { edges: { cursor: string }[] } };
 
@@ -76,8 +93,7 @@ test.for([
     `{ title creator { handle currentStream { id } }
      topGifters(first: 3) { coins profile { handle } } events(first: 5) { edges { cursor node { seq } } } }`,
   ],
-] as const)('a page of %s', async ([, limit, field, node], { server, viewer }) => {
-  await manyOnAir(server);
+] as const)('a page of %s', async ([, limit, field, node], { server, viewer, crowded: _ }) => {
   const document = `query Page($first: Int) { list: ${field}(first: $first) {
     totalCount edges { node ${node} } pageInfo { hasNextPage } } }`;
   const [few, many] = await costs(server, viewer, document);
@@ -85,18 +101,6 @@ test.for([
   expect(many.length, many.join('\n')).toBeLessThanOrEqual(limit);
   expect(many.length).toBeGreaterThan(0);
 });
-
-/** Creators who sell, each with a merchant and products of several variants. */
-async function manyShops(server: Server): Promise<void> {
-  await atOnce(MANY, async (index) => {
-    // The oldest creator is on air already, and on every page.
-    const member = await signIn(server, index === 0 ? 'pinkydoll' : undefined);
-    if (index > 0) await startStream(member);
-    const shop = await makeShop(server, { member });
-    await makeProduct(shop);
-    await makeProduct(shop, { kind: 'FOOD' });
-  });
-}
 
 const PRODUCT =
   '{ title mediaUrls merchant { name verified } variants { title price { amount } available product { id } } }';
@@ -126,8 +130,7 @@ test.for([
     `{ merchant { warehouses { id } products(first: 2) { totalCount edges { node ${PRODUCT} } }
        allProducts(first: 2) { edges { node { status } } } } }`,
   ],
-] as const)('a page of %s', async ([, limit, field, args, node], { server, viewer }) => {
-  await manyShops(server);
+] as const)('a page of %s', async ([, limit, field, args, node], { server, viewer, crowded: _ }) => {
   const document = `query Page($first: Int) { list: ${field}(first: $first ${args}) {
     totalCount edges { cursor node ${node} } pageInfo { hasNextPage } } }`;
   const [few, many] = await costs(server, viewer, document);
@@ -136,8 +139,7 @@ test.for([
   expect(many.length).toBeGreaterThan(0);
 });
 
-test('the total of products is counted only if it is selected', async ({ server, viewer }) => {
-  await manyShops(server);
+test('the total of products is counted only if it is selected', async ({ server, viewer, crowded: _ }) => {
   const run = async (args: string, selection: string) => {
     const document = `{ list: products(${args}) { ${selection} } }`;
     return (await countSql(server.app, () => query(viewer.api, document))).statements.map(label).sort();
@@ -149,8 +151,7 @@ test('the total of products is counted only if it is selected', async ({ server,
   expect(await run('first: 5, order: PRICE_HIGH', items)).toEqual(['catalog.byPrice']);
 });
 
-test('leaderboards of different sizes in one query are read together', async ({ server, viewer }) => {
-  await manyOnAir(server);
+test('leaderboards of different sizes in one query are read together', async ({ server, viewer, crowded: _ }) => {
   const document = `query Page($first: Int) { list: liveStreams(first: $first) { edges { node {
     few: topGifters(first: 1) { rank } many: topGifters(first: 50) { rank } } } } }`;
   const [few, many] = await costs(server, viewer, document);
@@ -161,8 +162,8 @@ test('leaderboards of different sizes in one query are read together', async ({ 
 test('a page is one statement, wherever it stands, and a count is read only if it is selected, and once', async ({
   server,
   viewer,
+  crowded: _,
 }) => {
-  await manyOnAir(server);
   const run = async (field: string, args: string, selection: string) => {
     const document = `{ list: ${field}(${args}) { ${selection} } }`;
     const { result, statements } = await countSql(server.app, () => query<List>(viewer.api, document));
@@ -204,7 +205,7 @@ test('what a mutation returns of a stream is one statement', async ({ server, vi
   expect(await labels()).toEqual(['streams.byId.one']); // StreamAlreadyLiveError
 });
 
-test('a page is prepared once, and then neither parsed nor planned again', async ({ server, viewer }) => {
+alone('a page is prepared once, and then neither parsed nor planned again', async ({ server, viewer }) => {
   await manyOnAir(server);
   const pages = '{ liveStreams(first: 5) { edges { node { title } } } }';
   for (let times = 0; times < 10; times++) await query(viewer.api, pages);

@@ -1,6 +1,6 @@
 /** Backfill, cutover, live and resume: what a single watcher may rely on. */
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { testOn } from '../integration/support/shared-server.ts';
 import { endStream, readLog, sendGift, succeed } from '../support/operations.ts';
 import {
   chatter,
@@ -19,7 +19,7 @@ import {
 const over = ['ws', 'sse'] as const;
 
 // Small pages, so that every backfill takes several.
-test.override('serverOptions', { overrides: { hub: { pollIntervalMs: 50, pageSize: 7 } } });
+const test = testOn({ overrides: { hub: { pollIntervalMs: 50, pageSize: 7 } } });
 
 test.for(over)(
   'over %s: the empty cursor brings the whole log, as the connection pages it',
@@ -135,6 +135,7 @@ test('the feed of an ended stream can still be read, and stays open', async ({ s
 test.for(over)(
   'over %s: a cursor that is not of this log is an error of its own',
   async (over, { server, viewer, live }) => {
+    const watched = server.app.live.hub.watchedStreams; // those of the tests before
     const head = await say(viewer, live.streamId);
     const log = await readLog(viewer.api, live.streamId);
     const epoch = Buffer.from(log[0]!.cursor, 'base64url').toString().split(':')[0];
@@ -149,19 +150,20 @@ test.for(over)(
       const { errors } = await (await watch(server, live.streamId, { over, after })).closed;
       expect(errors?.[0]?.extensions, what).toMatchObject({ code: 'INVALID_CURSOR' });
     }
-    await expect.poll(() => server.app.live.hub.watchedStreams).toBe(0);
+    await expect.poll(() => server.app.live.hub.watchedStreams).toBe(watched);
   },
 );
 
 test.for(over)(
   'over %s: a stream that does not exist is not found, and neither is another kind of thing',
   async (over, { server, viewer }) => {
+    const watched = server.app.live.hub.watchedStreams; // those of the tests before
     const missing = Buffer.from('LiveStream:999999').toString('base64');
     for (const id of [missing, viewer.id, 'nonsense', '']) {
       const { errors } = await (await watch(server, id, { over })).closed;
       expect(errors?.[0]?.extensions, id).toMatchObject({ code: 'NOT_FOUND' });
     }
-    await expect.poll(() => server.app.live.hub.watchedStreams).toBe(0);
+    await expect.poll(() => server.app.live.hub.watchedStreams).toBe(watched);
   },
 );
 

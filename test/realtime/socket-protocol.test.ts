@@ -2,10 +2,12 @@
 import { expect } from 'vitest';
 import { MESSAGE_SIZE_MAX } from '../../src/graphql/socket-transport.ts';
 import { OPERATIONS_PER_SOCKET_MAX } from '../../src/graphql/websocket.ts';
+import { testOn } from '../integration/support/shared-server.ts';
 import { FeedError } from '../support/feed.ts';
-import { test } from '../support/fixtures.ts';
 import type { RawSocket, WireMessage } from '../support/raw-socket.ts';
 import { range, say } from './support/watch.ts';
+
+const test = testOn({});
 
 const WATCH = 'subscription ($id: ID!) { liveEvents(streamId: $id, after: "") { node { seq } } }';
 
