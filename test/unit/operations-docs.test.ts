@@ -159,6 +159,8 @@ describe('nginx', () => {
       'proxy_set_header X-Forwarded-For $remote_addr;',
       'proxy_set_header Upgrade $http_upgrade;',
       'proxy_buffering off;',
+      // Not `non_idempotent`: a mutation is the client's to repeat.
+      'proxy_next_upstream error timeout;',
     ])
       expect(nginx).toContain(line);
     const [, keptSeconds] = /keepalive_timeout (\d+)s;/.exec(nginx)!;
