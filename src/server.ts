@@ -19,6 +19,8 @@ const CLOSE_LISTENERS_MAX = 20;
 /** A client has so long to send its headers, and then its request. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than balancers keep idle connections (60 s): else a request meets one that is being closed, and is lost. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** Bytes of a webhook's body at the most. */
 const WEBHOOK_BODY_SIZE_MAX = 256 * 1024;
 
@@ -69,7 +71,7 @@ export function createHttpServer(deps: Deps): HttpServer {
   const underWay = new Set<ServerResponse>();
   let closed: Promise<void> | undefined;
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
     (req, res) => {
       underWay.add(res);
       res.setMaxListeners(CLOSE_LISTENERS_MAX);

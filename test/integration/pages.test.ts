@@ -1,4 +1,5 @@
 /** What a browser and a load balancer get: GraphiQL from our own server, with tabs that run as they stand, and the health pages. */
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { getOperationAST, parse } from 'graphql';
 import { expect } from 'vitest';
 import { test } from '../support/fixtures.ts';
@@ -57,6 +58,17 @@ test('the server says that it lives, and that it can serve', async ({ server }) 
   const ok = { state: 'ok', ms: expect.any(Number) };
   expect(JSON.parse(ready.body)).toEqual({ status: 'ready', checks: { postgres: ok, migrations: ok } });
   expect((await get('/nowhere')).status).toBe(404);
+});
+
+test('a balancer may keep its connections for a minute', async ({ server }) => {
+  const agent = new Agent({ keepAlive: true });
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(new URL('/health', server.url), { agent }, resolve).once('error', reject);
+  });
+  answer.resume();
+  agent.destroy();
+  // Ours is the longer: a request never meets a connection that the server is just closing.
+  expect(answer.headers['keep-alive']).toBe('timeout=75');
 });
 
 test('a browser may call from this machine only, and never with credentials', async ({ server }) => {

@@ -1,10 +1,11 @@
-/** What is written for operators agrees with the code: settings, metrics, alerts, image, compose file and manifests. */
+/** What is written for operators agrees with the code: settings, metrics, alerts, image, compose file, nginx and manifests. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { METRICS } from '../../src/app/metrics.ts';
+import { loadConfig } from '../../src/config.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string) => readFile(join(ROOT, path), 'utf8');
@@ -49,6 +50,8 @@ async function tableBelow(heading: string): Promise<string[][]> {
   );
 }
 
+/** A text with the defaults of its variables in their places. */
+const defaults = (text: string) => text.replaceAll(/\$\{[A-Z_]+:-([^}]*)\}/g, '$1');
 const codeOf = (cell: string | undefined) => cell?.replaceAll('`', '');
 
 describe('docs/operations.md', () => {
@@ -106,7 +109,10 @@ describe('compose.yaml', () => {
       for (const variable of Object.keys(services[name].environment))
         expect([...known, ...NOT_OURS]).toContain(variable);
       expect(services[name].read_only).toBe(true);
+      // Both read the secrets that one of them made.
+      expect(services[name].volumes).toEqual(['secrets:/data']);
     }
+    for (const service of Object.values<Manifest>(services)) expect(service.restart).toBe('unless-stopped');
     for (const { image, build } of Object.values<Manifest>(services)) {
       if (!build) expect(image).toMatch(/:v?\d+\.\d+/);
     }
@@ -118,7 +124,48 @@ describe('compose.yaml', () => {
     const nginx = await read('deploy/nginx/nginx.conf');
     for (const name of ['hadiya-1', 'hadiya-2'])
       expect(nginx).toContain(`server ${name}:${services[name].environment.PORT}`);
-    expect(services.balancer.ports).toEqual([`4000:${/listen (\d+)/.exec(nginx)![1]}`]);
+    const port = /listen (\d+)/.exec(nginx)![1];
+    expect(services.balancer.ports).toEqual([`\${PUBLISH_ON:-127.0.0.1}:4000:${port}`]);
+  });
+
+  test('needs no setting: as it stands it is a demo, which nobody but this machine gets to', async () => {
+    const text = await read('compose.yaml');
+    const [{ services }] = await yaml('compose.yaml');
+    const variables = [...text.matchAll(/(?<!\$)\$\{([^}]*)\}/g)].map(([, inside]) => inside!);
+    expect(variables.length).toBeGreaterThan(5);
+    for (const variable of variables) expect(variable).toMatch(/^[A-Z_]+:-/);
+    // What Compose makes of it where nothing is set.
+    const env = Object.entries<string>(services['hadiya-1'].environment).map(([name, value]) => [
+      name,
+      defaults(value),
+    ]);
+    expect(loadConfig(Object.fromEntries(env))).toMatchObject({
+      auth: { mode: 'demo' },
+      trustProxy: 1,
+      simulate: false,
+    });
+    const published = Object.values<Manifest>(services).flatMap(({ ports = [] }) => (ports as string[]).map(defaults));
+    expect(published.length).toBeGreaterThan(0);
+    for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+});
+
+describe('nginx', () => {
+  test('passes on what browsers and streams need, and keeps connections for less long than a server does', async () => {
+    const nginx = await read('deploy/nginx/nginx.conf');
+    // `$host` has no port, and the page's own Origin would be another's.
+    for (const line of [
+      'proxy_set_header Host $http_host;',
+      'proxy_set_header X-Forwarded-For $remote_addr;',
+      'proxy_set_header Upgrade $http_upgrade;',
+      'proxy_buffering off;',
+      // Not `non_idempotent`: a mutation is the client's to repeat.
+      'proxy_next_upstream error timeout;',
+    ])
+      expect(nginx).toContain(line);
+    const [, keptSeconds] = /keepalive_timeout (\d+)s;/.exec(nginx)!;
+    const [, keptMs] = /KEEP_ALIVE_TIMEOUT_MS = ([\d_]+);/.exec(await read('src/server.ts'))!;
+    expect(Number(keptSeconds) * 1000).toBeLessThan(Number(keptMs!.replaceAll('_', '')));
   });
 });
 
@@ -145,6 +192,13 @@ describe('Kubernetes', () => {
     expect(preStopMs + drainMs).toBeLessThan(spec.terminationGracePeriodSeconds * 1000);
     expect(container.image).toMatch(/:\d+\.\d+\.\d+$/);
     expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false });
+    // Which servers there are is the autoscaler's; a start that waits for a lock or a long migration is not killed.
+    expect(deployment.spec).not.toHaveProperty('replicas');
+    const { path, periodSeconds, failureThreshold } = { ...container.startupProbe, ...container.startupProbe.httpGet };
+    expect({ path, waits: periodSeconds * failureThreshold >= 300 }).toEqual({ path: '/health', waits: true });
+    // A secret of its own that a pod makes and forgets is worse than none.
+    const mounted = container.volumeMounts.find(({ mountPath }: Manifest) => mountPath === '/data');
+    expect(mounted).toMatchObject({ readOnly: true });
     for (const mount of container.volumeMounts) {
       expect(spec.volumes.map(({ name }: Manifest) => name)).toContain(mount.name);
     }
@@ -180,6 +234,16 @@ describe('Kubernetes', () => {
   });
 });
 
+describe('package-lock.json', () => {
+  test('has for linux/arm64 each native package that it has for linux/amd64: the image builds on both', async () => {
+    const { packages } = JSON.parse(await read('package-lock.json'));
+    const names = Object.keys(packages);
+    const amd64 = names.filter((name) => /[-/]linux-x64(-gnu)?$/.test(name));
+    expect(amd64.length).toBeGreaterThan(3);
+    for (const name of amd64) expect(names).toContain(name.replace('linux-x64', 'linux-arm64'));
+  });
+});
+
 describe('Dockerfile', () => {
   test('copies what is there, sets what exists, pins its base, and runs as nobody special', async () => {
     const dockerfile = (await read('Dockerfile')).replaceAll('\\\n', '');
@@ -197,8 +261,8 @@ describe('Dockerfile', () => {
       if (from) expect([...stages]).toContain(from);
       for (const source of parts.slice(0, -1)) {
         const path = source.replace(/^\/app\//, '');
-        // These two are made in earlier stages, of what the build stage copies whole.
-        if (from && ['node_modules', 'examples'].includes(path)) continue;
+        // These are made in earlier stages.
+        if (from && /^(node_modules|examples\/live-room\/(dist|src\/generated\/.*))$/.test(path)) continue;
         await stat(join(ROOT, path));
         expect(ignored).not.toContain(path);
       }
@@ -207,7 +271,8 @@ describe('Dockerfile', () => {
     for (const [, pairs] of dockerfile.matchAll(/^ENV (.*)$/gm)) {
       for (const pair of pairs!.split(' ')) expect([...known, ...NOT_OURS]).toContain(pair.split('=')[0]);
     }
-    expect(lines.indexOf('USER node')).toBeGreaterThan(0);
+    // A number: by a name Kubernetes cannot tell that it is not root.
+    expect(lines.indexOf('USER 1000:1000')).toBeGreaterThan(0);
     expect(lines.at(-1)).toBe('CMD ["node", "--import", "tsx", "src/main.ts"]');
   });
 });
