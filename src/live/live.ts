@@ -44,14 +44,11 @@ export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits
     presence,
     changes,
     announce: (events, together) => {
-      const { meters } = deps.db.instruments;
       followEvents(deps, events, together);
       for (const [streamId, batch] of groupBy(events, (event) => event.streamId)) {
         if (deps.bus.isLocal) hub.receive(streamId, batch);
         else {
-          meters.busPublished++;
           publish(deps.db.instruments, deps.bus, streamId, batch).catch((error: unknown) => {
-            meters.busFailed++;
             deps.log.warn({ err: error, streamId: String(streamId) }, 'announcing events failed; watchers poll');
           });
         }
