@@ -313,7 +313,7 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
   if (!redisUrl) return createMemoryBus();
   try {
     const { createRedisBus } = await import('./live/redis-bus.ts');
-    return await createRedisBus(redisUrl, await readDeployment(db.pool), log);
+    return await createRedisBus(redisUrl, await readDeployment(db.pool), log, db.instruments.meters.bus);
   } catch (error) {
     await db.close();
     throw error;

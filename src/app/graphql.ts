@@ -68,6 +68,7 @@ export async function createGraphQLApi(config: Config, deps: Deps): Promise<Grap
     persisted,
     fanOut,
     reads: createReplicaReads(services.db.replica, {
+      meters,
       isPublicQuery: createJudge(schema),
       changes: live.changes,
       hearsOthers: () => live.bus.isUp(channels.changes()),

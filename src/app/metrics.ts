@@ -9,7 +9,7 @@ import type { Books } from './books.ts';
 
 /** What the metrics are read from, at the moment that somebody asks. */
 export type MetricSources = {
-  db: Pick<Database, 'instruments' | 'pool'>;
+  db: Pick<Database, 'instruments' | 'pool' | 'replica'>;
   live: Live;
   fanOut: FanOut;
   readiness: Readiness;
@@ -237,14 +237,14 @@ const FEED: MetricDefinition[] = [
   define(
     'counter',
     'hadiya_bus_published_total',
-    'Messages that the bus took.',
-    (sources) => meters(sources).busPublished,
+    'Messages that the bus was given.',
+    (sources) => meters(sources).bus.published,
   ),
-  define(
-    'counter',
+  tally(
     'hadiya_bus_publish_failures_total',
-    'Messages that the bus did not take.',
-    (sources) => meters(sources).busFailed,
+    'Messages that the bus could not deliver, by the Redis server that has their channel.',
+    'server',
+    (sources) => meters(sources).bus.failed,
   ),
 ];
 
@@ -323,12 +323,51 @@ const WRITES: MetricDefinition[] = [
   ),
 ];
 
+const replica = (
+  name: string,
+  help: string,
+  read: (replica: NonNullable<Database['replica']>) => number,
+): MetricDefinition => ({
+  type: 'gauge',
+  name,
+  help,
+  labels: [],
+  read: ({ db }) => (db.replica ? one(read(db.replica)) : []),
+});
+
+/** Only there where there is a replica. */
+const REPLICA: MetricDefinition[] = [
+  replica(
+    'hadiya_replica_used',
+    'Whether queries read from the replica: 1, or 0 while it is down or too far behind.',
+    (one) => Number(one.isUsed),
+  ),
+  replica(
+    'hadiya_replica_lag_seconds',
+    'How far the replica is behind at the most; +Inf when nobody knows.',
+    (one) => one.lagMs / 1000,
+  ),
+  define(
+    'counter',
+    'hadiya_replica_answers_total',
+    'Queries that were answered from the replica.',
+    (sources) => meters(sources).replicaAnswers,
+  ),
+  tally(
+    'hadiya_replica_discards_total',
+    'Answers of the replica that were thrown away: too old, an error, or silent about what they show.',
+    'reason',
+    (sources) => meters(sources).replicaDiscards,
+  ),
+];
+
 const book = (name: string, help: string, key: keyof Books): MetricDefinition => ({
   type: 'gauge',
   name,
   help,
   labels: [],
-  read: ({ books }) => (books.last ? one(books.last[key]) : []),
+  // What was seen by a server of another version may lack it.
+  read: ({ books: { last } }) => (last?.[key] === undefined ? [] : one(last[key])),
 });
 
 const BOOKS: MetricDefinition[] = [
@@ -350,6 +389,11 @@ const BOOKS: MetricDefinition[] = [
     'Delivered orders whose money is due for two minutes and not with the merchant.',
     'stuckReleases',
   ),
+  book(
+    'hadiya_months_ahead',
+    'Months behind the current one that have their partitions; -1 when not even that has.',
+    'monthsAhead',
+  ),
   book('hadiya_books_checked_timestamp_seconds', 'When the books were last looked at.', 'checkedAtSeconds'),
   define(
     'counter',
@@ -363,7 +407,7 @@ const BOOKS: MetricDefinition[] = [
 ];
 
 /** Every metric of ours; those of the process come from prom-client. docs/operations.md has the same list. */
-export const METRICS: readonly MetricDefinition[] = [...REQUESTS, ...FEED, ...WRITES, ...BOOKS];
+export const METRICS: readonly MetricDefinition[] = [...REQUESTS, ...FEED, ...WRITES, ...REPLICA, ...BOOKS];
 
 /** The export in Prometheus's text format. prom-client is loaded, and begins to observe the process, when it is first asked for. */
 export function createMetrics(sources: MetricSources): MetricsExport {

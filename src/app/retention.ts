@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { claimChore, type Forgettable, forget } from '../db/pruning.ts';
+import { analyzeParents } from '../db/statistics.ts';
 import { forgetGiftKeys } from '../domains/gifts/gifts.api.ts';
-import { every, type Periodic } from '../kernel/every.ts';
+import { every, FAILED, measured, type Periodic } from '../kernel/every.ts';
 import { findClosedMonths, makeMonths, pruneMonth } from '../live/months.ts';
 
 /** How often it is looked after partitions and what is old. */
 export const RETENTION_INTERVAL_MS = 3_600_000;
-const FORGOTTEN: readonly Forgettable[] = ['idempotency_key', 'webhook_event'];
 
 /** What tests override. */
 export type RetentionOptions = { sweepIntervalMs?: number };
@@ -18,6 +18,15 @@ export type RetentionOptions = { sweepIntervalMs?: number };
  */
 export class Retention {
   readonly #stopping = new AbortController();
+  /** What there is to do, in order, by the names that the metrics have for it. */
+  readonly #work: Readonly<Record<string, () => Promise<unknown>>> = {
+    months: () => this.#makeMonths(),
+    'prune-events': () => this.#pruneEvents(),
+    'prune-gift-keys': () => forgetGiftKeys(this.deps.db.pool, this.#stopping.signal),
+    'prune-idempotency-keys': () => this.#forget('idempotency_key'),
+    'prune-webhook-events': () => this.#forget('webhook_event'),
+    statistics: () => this.#analyze(),
+  };
   #first: Promise<void> | undefined;
   #sweeping: Periodic | undefined;
 
@@ -28,6 +37,8 @@ export class Retention {
 
   /** Sweeps now, and again and again. */
   start(): void {
+    // There from the start with 0, so that a first failure is seen as an increase.
+    for (const sweep of Object.keys(this.#work)) this.deps.db.instruments.meters.sweeps.of(sweep);
     this.#first = this.sweep();
     this.#sweeping = every(this.options.sweepIntervalMs ?? RETENTION_INTERVAL_MS, () => this.sweep());
   }
@@ -40,10 +51,7 @@ export class Retention {
 
   /** Everything there is to do. What fails is logged, hinders nothing else, and is tried again by the next sweep. */
   async sweep(): Promise<void> {
-    await this.#try('making partitions', () => this.#makeMonths());
-    await this.#try('pruning events', () => this.#pruneEvents());
-    await this.#try('forgetting keys of gifts', () => forgetGiftKeys(this.deps.db.pool, this.#stopping.signal));
-    for (const table of FORGOTTEN) await this.#try(`pruning ${table}`, () => this.#forget(table));
+    for (const sweep of Object.keys(this.#work)) await this.#try(sweep);
   }
 
   async #makeMonths(): Promise<void> {
@@ -67,12 +75,23 @@ export class Retention {
     if (await claimChore(pool, table)) await forget(pool, table, this.#stopping.signal);
   }
 
-  async #try(what: string, work: () => Promise<unknown>): Promise<void> {
+  async #analyze(): Promise<void> {
+    const { db, log } = this.deps;
+    if (!(await claimChore(db.pool, 'statistics'))) return;
+    const tables = await analyzeParents(db, this.#stopping.signal);
+    if (tables.length > 0) log.info({ tables }, 'statistics of partitioned tables renewed');
+  }
+
+  async #try(sweep: string): Promise<void> {
     if (this.#stopping.signal.aborted) return;
-    try {
-      await work();
-    } catch (error) {
-      this.deps.log.warn({ err: error }, `${what} failed; the next sweep tries again`);
-    }
+    const attempt = async () => {
+      try {
+        await this.#work[sweep]!();
+      } catch (error) {
+        this.deps.log.warn({ err: error, sweep }, 'a sweep failed; the next one tries again');
+        return FAILED;
+      }
+    };
+    await measured(attempt, this.deps.db.instruments.meters.sweeps.of(sweep));
   }
 }

@@ -36,7 +36,10 @@ export async function createWatch(
   const { db, live, fanOut, log } = deps;
   const probe = connectProbe(deps.databaseUrl, log);
   const readiness = new Readiness(await createChecks(probe, live.bus));
-  const books = new BooksCheck({ probe, log }, deps.overrides?.booksIntervalMs);
+  const books = new BooksCheck(
+    { probe, log, meter: db.instruments.meters.sweeps.of('books') },
+    deps.overrides?.booksIntervalMs,
+  );
   const metrics = createMetrics({ db, live, fanOut, readiness, books });
   const server = config.metrics.port === undefined ? undefined : createMetricsServer(metrics);
   let port: number | undefined;

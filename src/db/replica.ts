@@ -40,7 +40,7 @@ type Mark = { atMs: number; lsn: bigint };
 export class Replica {
   readonly #marks: Mark[] = [];
   #freshAsOfMs = Number.NEGATIVE_INFINITY;
-  #isUsed = false;
+  #wasUsed = false;
   #timer: Periodic | undefined;
 
   constructor(
@@ -59,6 +59,11 @@ export class Replica {
   /** The replica has all that was committed before this time; undefined when it is down or too far behind to be read. */
   get freshAsOfMs(): number | undefined {
     return performance.now() - this.#freshAsOfMs <= REPLICA_LAG_MS_MAX ? this.#freshAsOfMs : undefined;
+  }
+
+  /** Whether queries are read from it. */
+  get isUsed(): boolean {
+    return this.freshAsOfMs !== undefined;
   }
 
   /** How far it is behind at the most; Infinity when nobody knows. */
@@ -99,12 +104,12 @@ export class Replica {
   }
 
   #note(error: unknown): void {
-    const isUsable = this.freshAsOfMs !== undefined;
-    if (isUsable && !this.#isUsed) this.log.info('queries read from the replica');
-    if (!isUsable && this.#isUsed) {
+    const isUsable = this.isUsed;
+    if (isUsable && !this.#wasUsed) this.log.info('queries read from the replica');
+    if (!isUsable && this.#wasUsed) {
       this.log.warn({ err: error }, 'the replica is down or too far behind; queries read from the primary');
     }
-    this.#isUsed = isUsable;
+    this.#wasUsed = isUsable;
   }
 }
 

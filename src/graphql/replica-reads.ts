@@ -1,5 +1,6 @@
 import { type ExecutionArgs, type ExecutionResult, getOperationAST, type OperationDefinitionNode } from 'graphql';
 import { onReplica, REPLICA_LAG_MS_MAX, type Replica } from '../db/replica.ts';
+import type { Meters } from '../kernel/instruments.ts';
 import type { Changes } from '../live/changes.ts';
 import type { Context } from './context.ts';
 import type { MaybePromise } from './execution/execute-plan.ts';
@@ -25,7 +26,12 @@ export type ReplicaReads = (args: Asked, execute: () => MaybePromise<ExecutionRe
  */
 export function createReplicaReads(
   replica: Replica | undefined,
-  deps: { isPublicQuery: ReturnType<typeof createJudge>; changes: Changes; hearsOthers: () => boolean },
+  deps: {
+    isPublicQuery: ReturnType<typeof createJudge>;
+    changes: Changes;
+    hearsOthers: () => boolean;
+    meters: Pick<Meters, 'replicaAnswers' | 'replicaDiscards'>;
+  },
 ): ReplicaReads {
   if (!replica) return (_, execute) => execute();
   const changed = new Recent<string>();
@@ -36,6 +42,13 @@ export function createReplicaReads(
   /** Those that do not say what they show: reading them twice each time would be a waste. */
   const silent = new WeakSet<OperationDefinitionNode>();
 
+  /** Why an answer of the replica cannot be given; undefined when it can. */
+  const whyNot = (result: ExecutionResult, shown: ReadonlySet<string>, freshAsOfMs: number) => {
+    if (result.errors) return 'error';
+    if (shown.size === 0) return 'silent';
+    return [...shown].some((topic) => changed.isSince(topic, freshAsOfMs)) ? 'too old' : undefined;
+  };
+
   const fromReplica = async (
     operation: OperationDefinitionNode,
     context: Context,
@@ -45,9 +58,14 @@ export function createReplicaReads(
     const shown = context.shown ?? new Set<string>();
     context.shown = shown;
     const result = await onReplica(async () => execute());
-    if (result.errors) replica.suspect();
-    else if (shown.size === 0) silent.add(operation);
-    else if (![...shown].some((topic) => changed.isSince(topic, freshAsOfMs))) return result;
+    const why = whyNot(result, shown, freshAsOfMs);
+    if (why === undefined) {
+      deps.meters.replicaAnswers++;
+      return result;
+    }
+    deps.meters.replicaDiscards.add(why);
+    if (why === 'error') replica.suspect();
+    if (why === 'silent') silent.add(operation);
     shown.clear();
     return execute();
   };

@@ -16,7 +16,7 @@ export type Periodic = {
 export function every(intervalMs: number, work: () => Promise<unknown>, meter?: SweepMeter): Periodic {
   let running: Promise<void> | undefined;
   const timer = setInterval(() => {
-    running ??= run(work, meter).finally(() => {
+    running ??= measured(work, meter).finally(() => {
       running = undefined;
     });
   }, intervalMs);
@@ -29,7 +29,8 @@ export function every(intervalMs: number, work: () => Promise<unknown>, meter?: 
   };
 }
 
-async function run(work: () => Promise<unknown>, meter: SweepMeter | undefined): Promise<void> {
+/** Does work once, and has the meter count it: what answers {@link FAILED} has failed. */
+export async function measured(work: () => Promise<unknown>, meter: SweepMeter | undefined): Promise<void> {
   const startMs = performance.now();
   const result = await work();
   if (!meter) return;

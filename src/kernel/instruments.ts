@@ -89,6 +89,30 @@ export class Tally {
   }
 }
 
+/** What is counted of the bus between servers. */
+export class BusMeter {
+  /** Messages that it was given. */
+  published = 0;
+  /** Those that did not get there, by the server of Redis that they were for. */
+  readonly failed = new Tally();
+
+  /** Has a server show up with 0, so that its first failure is seen as an increase. */
+  know(server: string): void {
+    this.failed.add(server, 0);
+  }
+
+  /** Counts a message, and how it ends. */
+  async publish<Result>(serverOf: () => string, send: () => Promise<Result>): Promise<Result> {
+    this.published++;
+    try {
+      return await send();
+    } catch (error) {
+      this.failed.add(serverOf());
+      throw error;
+    }
+  }
+}
+
 /**
  * What one app counts of itself: plain numbers that the hot paths increment, and that `/metrics` reads. One for each app: several
  * run in the process of a test.
@@ -111,9 +135,11 @@ export class Meters {
   socketsOpened = 0;
   socketsOpen = 0;
   eventStreamsOpen = 0;
-  /** Messages that the bus took, and those that it could not. */
-  busPublished = 0;
-  busFailed = 0;
+  readonly bus = new BusMeter();
+  /** Queries that were answered from the read replica. */
+  replicaAnswers = 0;
+  /** Queries that the read replica was asked and whose answer was not given, by why. */
+  readonly replicaDiscards = new Tally();
   gapFills = 0;
   gapFillsFailed = 0;
   polls = 0;

@@ -18,11 +18,20 @@ export type Live = {
   /**
    * Tells all processes of committed events: one bus message per stream, none when there is only this one. Does not wait; what
    * is lost is polled.
-   * @param causeOf whose event each is, where many are committed together; else they are the caller's
+   * @param together where many are committed together, whose event each is; else they are the caller's
    */
-  announce: (events: readonly LiveEvent[], causeOf?: (event: LiveEvent) => Cause | undefined) => void;
+  announce: (events: readonly LiveEvent[], together?: Together) => void;
   close: () => Promise<void>;
 };
+
+/** Whose items were committed together, and whether an event comes from the item of that place. It may come from many. */
+export type Together = {
+  causes: readonly (Cause | undefined)[];
+  isOf: (event: LiveEvent, place: number) => boolean;
+};
+
+/** Requests that the log names for one event at the most. */
+const REQUESTS_PER_EVENT_MAX = 128;
 
 /** Puts the live layer together over a bus that it then owns. */
 export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits: Partial<HubLimits> = {}): Live {
@@ -34,16 +43,12 @@ export function createLive(deps: { db: Database; bus: Bus; log: Logger }, limits
     hub,
     presence,
     changes,
-    announce: (events, causeOf) => {
-      const { meters } = deps.db.instruments;
-      logCauses(deps, events, causeOf);
-      if (deps.db.instruments.tracer) traceEvents(deps.db.instruments, events, causeOf);
+    announce: (events, together) => {
+      followEvents(deps, events, together);
       for (const [streamId, batch] of groupBy(events, (event) => event.streamId)) {
         if (deps.bus.isLocal) hub.receive(streamId, batch);
         else {
-          meters.busPublished++;
           publish(deps.db.instruments, deps.bus, streamId, batch).catch((error: unknown) => {
-            meters.busFailed++;
             deps.log.warn({ err: error, streamId: String(streamId) }, 'announcing events failed; watchers poll');
           });
         }
@@ -65,28 +70,27 @@ function publish(instruments: Instruments, bus: Bus, streamId: bigint, batch: re
   return instruments.span('bus publish', { kind: 'producer', attributes }, send);
 }
 
-/** Has the events carry the trace of whoever caused them to those who deliver them, on whatever server. */
-function traceEvents(
-  { cause }: Instruments,
+/**
+ * While somebody wants to see it: has the events carry the trace of who caused them (of the first, where it is many) to those who
+ * deliver them, on whatever server; and says, at `debug`, which requests each comes from: from a stream and a number one finds who asked.
+ */
+function followEvents(
+  { db: { instruments }, log }: { db: Database; log: Logger },
   events: readonly LiveEvent[],
-  causeOf?: (event: LiveEvent) => Cause | undefined,
+  together: Together | undefined,
 ): void {
-  for (const event of events) event.traceparent = (causeOf?.(event) ?? cause)?.span?.traceparent;
-}
-
-/** Says, at `debug`, which request each event comes from: from a stream and a number one finds who asked. */
-function logCauses(
-  { db, log }: { db: Database; log: Logger },
-  events: readonly LiveEvent[],
-  causeOf?: (event: LiveEvent) => Cause | undefined,
-): void {
-  if (events.length === 0 || !log.isLevelEnabled('debug')) return;
-  const { cause } = db.instruments;
-  const committed = events.map((event) => ({
-    streamId: String(event.streamId),
-    seq: String(event.seq),
-    type: event.type,
-    requestId: (causeOf ? causeOf(event) : cause)?.requestId,
-  }));
-  log.debug({ events: committed }, 'events committed');
+  const isLogged = log.isLevelEnabled('debug');
+  if (events.length === 0 || !(isLogged || instruments.tracer)) return;
+  const { causes, isOf } = together ?? { causes: [instruments.cause], isOf: () => true };
+  const committed = events.map((event) => {
+    const own = causes.filter((cause, place) => cause && isOf(event, place)) as Cause[];
+    event.traceparent = own.find(({ span }) => span)?.span?.traceparent;
+    return {
+      streamId: String(event.streamId),
+      seq: String(event.seq),
+      type: event.type,
+      requestIds: [...new Set(own.flatMap(({ requestId }) => requestId ?? []))].slice(0, REQUESTS_PER_EVENT_MAX),
+    };
+  });
+  if (isLogged) log.debug({ events: committed }, 'events committed');
 }

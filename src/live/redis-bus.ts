@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { BusMeter } from '../kernel/instruments.ts';
 import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
 import { isRedisCluster, redisClient, unreachable } from './redis-client.ts';
@@ -11,18 +12,25 @@ const SEND_ATTEMPTS_MAX = 5;
  * A bus over Redis sharded pub/sub, on one server or on a Redis Cluster.
  * @param setting REDIS_URL
  * @param deployment names the database: only servers on the same one hear each other
+ * @param meter counts what is published, and what does not get there
  * @throws {StartError} when Redis cannot be reached at start, or is too old
  */
-export async function createRedisBus(setting: string, deployment: string, log: Logger): Promise<Bus> {
+export async function createRedisBus(
+  setting: string,
+  deployment: string,
+  log: Logger,
+  meter = new BusMeter(),
+): Promise<Bus> {
   const create = (await isRedisCluster(setting)) ? createRedisClusterBus : createSingleRedisBus;
-  return create(setting, deployment, log);
+  return create(setting, deployment, log, meter);
 }
 
 /**
  * The bus over one server. Two connections: a subscribed one cannot publish. Once connected it reconnects and resubscribes for
  * ever; meanwhile `publish` rejects at once.
  */
-async function createSingleRedisBus(url: string, deployment: string, log: Logger): Promise<Bus> {
+async function createSingleRedisBus(url: string, deployment: string, log: Logger, meter: BusMeter): Promise<Bus> {
+  const server = new URL(url).host;
   const state = { started: false };
   const publisher = redisClient(url, state, { disableOfflineQueue: true });
   const subscriber = redisClient(url, state, {});
@@ -41,9 +49,14 @@ async function createSingleRedisBus(url: string, deployment: string, log: Logger
     subscriber.destroy();
     throw unreachable(error);
   }
+  meter.know(server);
   return {
     publish: async (channel, message) => {
-      await publisher.sPublish(channels.ofDeployment(channel, deployment), message);
+      const name = channels.ofDeployment(channel, deployment);
+      await meter.publish(
+        () => server,
+        () => publisher.sPublish(name, message),
+      );
     },
     subscribe: async (channel, listener) => {
       const own = (message: string) => listener(message);

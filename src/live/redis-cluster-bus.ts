@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { BusMeter } from '../kernel/instruments.ts';
 import type { Bus, BusListener } from './bus.ts';
 import { channels } from './channels.ts';
 import { type RedisClient, redisClient } from './redis-client.ts';
@@ -6,6 +7,9 @@ import { RedisCluster, type RedisMaster } from './redis-cluster.ts';
 
 /** How long a subscription may keep its caller waiting: longer is as if its server were away, and what it is for is polled. */
 const SUBSCRIBE_MS_MAX = 1_000;
+
+/** Whose failure it is when a slot has no owner. */
+const NO_OWNER = 'none';
 
 /** The subscribed connection to one master. */
 type Line = { client: RedisClient; isOpen: boolean };
@@ -24,9 +28,14 @@ type Channel = {
  * master has a subscribed one; one that breaks is thrown away with its subscriptions and made anew. What counts is what is
  * wanted, a set of channels: every check compares it with what is subscribed where, whatever happened in between.
  */
-export async function createRedisClusterBus(setting: string, deployment: string, log: Logger): Promise<Bus> {
+export async function createRedisClusterBus(
+  setting: string,
+  deployment: string,
+  log: Logger,
+  meter: BusMeter,
+): Promise<Bus> {
   const cluster = await RedisCluster.connect(setting, log);
-  const bus = new ClusterBus(cluster, deployment, log);
+  const bus = new ClusterBus(cluster, deployment, log, meter);
   await bus.open();
   return bus;
 }
@@ -41,6 +50,7 @@ class ClusterBus implements Bus {
     private readonly cluster: RedisCluster,
     private readonly deployment: string,
     private readonly log: Logger,
+    private readonly meter: BusMeter,
   ) {
     cluster.onCheck = () => this.#check();
   }
@@ -51,13 +61,16 @@ class ClusterBus implements Bus {
 
   async publish(channel: string, message: string): Promise<void> {
     const name = channels.ofDeployment(channel, this.deployment);
-    try {
-      await this.#send(name, message);
-    } catch (error) {
-      if (!isMoved(error)) throw error;
-      await this.cluster.refresh();
-      await this.#send(name, message); // it was refused by one that does not own the channel: nobody has got it yet
-    }
+    const owner = () => this.cluster.ownerOf(name)?.address ?? NO_OWNER;
+    await this.meter.publish(owner, async () => {
+      try {
+        await this.#send(name, message);
+      } catch (error) {
+        if (!isMoved(error)) throw error;
+        await this.cluster.refresh();
+        await this.#send(name, message); // it was refused by one that does not own the channel: nobody has got it yet
+      }
+    });
   }
 
   async subscribe(channel: string, listener: BusListener): Promise<() => Promise<void>> {
@@ -151,6 +164,7 @@ class ClusterBus implements Bus {
   }
 
   async #openLine({ address, url }: RedisMaster): Promise<void> {
+    this.meter.know(address);
     const client = redisClient(url, { started: true }, { reconnect: false, disableOfflineQueue: true });
     const line: Line = { client, isOpen: false };
     this.#lines.set(address, line);

@@ -1,6 +1,7 @@
 /** Queries read from a streaming replica, and nobody can tell. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { AppOverrides } from '../../src/app.ts';
+import { readMetrics, sample } from '../support/metrics.ts';
 import { type Actor, endStream, query, signIn, startStream, succeed } from '../support/operations.ts';
 import { type ReplicatedPostgres, startReplicatedPostgres } from '../support/replica.ts';
 import { type Server, startServer } from '../support/server.ts';
@@ -64,6 +65,10 @@ test('what is the same for everybody is read from the replica, over HTTP and Web
   const mixed = `query Mixed($id: ID!) { liveStream(id: $id) { title } me { handle } }`;
   expect(await reads(server, () => query(creator.api, mixed, { id }))).toMatchObject({ replica: 0 });
   expect(await reads(server, () => startStream(creator).catch(() => undefined))).toMatchObject({ replica: 0 });
+  const metrics = await readMetrics(server.url);
+  expect(sample(metrics, 'hadiya_replica_answers_total')).toBeGreaterThanOrEqual(4);
+  expect(sample(metrics, 'hadiya_replica_used')).toBe(1);
+  expect(sample(metrics, 'hadiya_replica_lag_seconds')).toBeLessThan(2);
 });
 
 test('a change is seen at once by everybody, though the replica has not got it; nothing older is kept either', async () => {
@@ -94,9 +99,13 @@ test('an answer that was read from the replica before it had a change is thrown 
   await postgres.pause();
   try {
     succeed(await endStream(creator, id));
+    const thrown = async () =>
+      sample(await readMetrics(server.url), 'hadiya_replica_discards_total', { reason: 'too old' });
+    const before = await thrown();
     const counts = await reads(server, async () => expect(await statusOf(server.http(), id)).toBe('ENDED'));
     // It was asked, as it is fresh enough for most, and its answer was not given.
     expect(counts).toMatchObject({ primary: expect.toSatisfy((n) => n > 0), replica: expect.toSatisfy((n) => n > 0) });
+    expect(await thrown()).toBe(before + 1);
   } finally {
     await postgres.resume();
   }
@@ -125,6 +134,9 @@ test('a replica that is too far behind is not read, until it has caught up', asy
     await endStream(creator, id); // an idle primary has nothing that the replica could lack
     await expect.poll(() => reads(server, look)).toMatchObject({ replica: 0 });
     expect(await look()).toBe('ENDED');
+    const metrics = await readMetrics(server.url);
+    expect(sample(metrics, 'hadiya_replica_used')).toBe(0);
+    expect(sample(metrics, 'hadiya_replica_lag_seconds')).toBeGreaterThan(2);
   } finally {
     await postgres.resume();
   }

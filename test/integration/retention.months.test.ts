@@ -202,6 +202,48 @@ test('keys of calls and events of providers are forgotten when they are old, by 
   expect(await forget(pool, 'webhook_event', NEVER)).toBe(0);
 });
 
+test('what the planner knows of partitioned tables is renewed once a day, and nobody waits for it', async ({
+  db,
+  server,
+  funded,
+  live,
+}) => {
+  const { pool } = db;
+  const database = server.app.services.db;
+  const said = Array.from({ length: 60 }, () => sendChatMessage(funded, live.streamId, 'salaam'));
+  for (const outcome of await Promise.all(said)) succeed(outcome);
+  // Autovacuum does this of its own, with partitions.
+  for (const part of await partitionsOf(pool, 'live_event')) await pool.query(`ANALYZE ${part}`);
+  const old = async () => (await pool.query('SELECT parents_to_analyze() AS name')).rows.map(({ name }) => name);
+  const known = async () =>
+    (await pool.query("SELECT reltuples FROM pg_class WHERE oid = 'live_event'::regclass")).rows[0].reltuples as number;
+  const sweepTomorrow = async () => {
+    await pool.query(`UPDATE retention_chore SET claimed_at = '-infinity' WHERE name = 'statistics'`);
+    await sweepRetention(database, undefined);
+  };
+  expect(await old()).toContain('live_event');
+  const before = await known();
+  const { runs, failed } = database.instruments.meters.sweeps.of('statistics');
+  const other = await pool.connect();
+  try {
+    // Somebody makes a partition at this moment: it is left alone, and not waited for.
+    await other.query('BEGIN; LOCK TABLE live_event IN SHARE UPDATE EXCLUSIVE MODE');
+    await sweepTomorrow();
+    expect(await known()).toBe(before);
+    await other.query('ROLLBACK');
+    // Somebody reads and writes at this moment.
+    await other.query('BEGIN; LOCK TABLE live_event, gift_sent IN ROW EXCLUSIVE MODE');
+    await sweepTomorrow();
+    expect(await known()).toBeGreaterThanOrEqual(Math.max(before, 0) + 60);
+  } finally {
+    await other.query('ROLLBACK');
+    other.release();
+  }
+  expect(await old()).not.toContain('live_event');
+  const meter = database.instruments.meters.sweeps.of('statistics');
+  expect([meter.runs - runs, meter.failed - failed]).toEqual([2, 0]);
+});
+
 test('keys of gifts are forgotten in their turn, and only then may their month be archived: the ledger stays whole', async ({
   db,
   server,

@@ -1,6 +1,7 @@
 /** The bus on a Redis Cluster: every channel is heard again after whatever has happened to its server. */
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { BusMeter } from '../../src/kernel/instruments.ts';
 import type { Bus } from '../../src/live/bus.ts';
 import { createRedisBus } from '../../src/live/redis-bus.ts';
 import { createRedisCounters } from '../../src/live/redis-points.ts';
@@ -21,8 +22,8 @@ async function cluster(options: Parameters<typeof startRedisCluster>[0] = {}): P
   return started;
 }
 
-async function bus(url: string): Promise<Bus> {
-  const created = await createRedisBus(url, DEPLOYMENT, log);
+async function bus(url: string, meter?: BusMeter): Promise<Bus> {
+  const created = await createRedisBus(url, DEPLOYMENT, log, meter);
   onTestFinished(() => created.close());
   return created;
 }
@@ -76,7 +77,8 @@ test('a dead master takes down its own channels only; they are heard again when 
   timeout: TEST_LIMIT_MS,
 }, async () => {
   const redis = await cluster();
-  const [a, b] = [await bus(redis.url), await bus(redis.url)];
+  const meter = new BusMeter();
+  const [a, b] = [await bus(redis.url, meter), await bus(redis.url)];
   const heard = await hear(b, NAMES);
   const victim = redis.masterOf(NAMES[0]!);
   const [dead, alive] = [
@@ -92,6 +94,9 @@ test('a dead master takes down its own channels only; they are heard again when 
     await expect.poll(() => heard.get(name)).toEqual(['still here']);
   }
   for (const name of dead) await expect(a.publish(name, 'nobody hears this')).rejects.toThrow();
+  const failed = redis.masters.map((one) => [new URL(one.url).host, one === victim ? dead.length : 0] as const);
+  expect(meter.failed.counts).toEqual(new Map(failed));
+  expect(meter.published).toBe(NAMES.length);
   // Who comes meanwhile is not kept waiting, and is heard of afterwards.
   const late = await hear(a, [dead[0]!]);
   const newcomer = await bus(redis.url);

@@ -1,5 +1,10 @@
 /** From a request to the event that it caused and to its delivery: in traces, and in the log. */
+import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished } from 'vitest';
+import { fundBox, reachOpening } from '../integration/support/boxes.ts';
+import { rowOf } from '../integration/support/ids.ts';
+import { callInOneBatch } from '../integration/support/one-batch.ts';
+import { openOffer } from '../integration/support/orders.ts';
 import { FAN_OUT } from '../support/app.ts';
 import { type ReceivedSpan, startCollector } from '../support/collector.ts';
 import { test } from '../support/fixtures.ts';
@@ -11,6 +16,9 @@ const LIVE_EVENTS = 'subscription ($id: ID!) { liveEvents(streamId: $id, after: 
 const SEND = `mutation ($input: SendGiftInput!) {
   sendGift(input: $input) { ... on SendGiftSuccess { giftSent { seq } } ... on Error { code message } }
 }`;
+const CLAIM = `mutation ($input: ClaimTreasureBoxInput!) {
+  claimTreasureBox(input: $input) { ... on ClaimTreasureBoxSuccess { coins } ... on Error { code message } }
+}`;
 /** A process with OpenTelemetry starts slowly. */
 const TEST_LIMIT_MS = 90_000;
 /** W3C's own example, and another. */
@@ -20,13 +28,12 @@ const CALLER = '00f067aa0ba902b7';
 /** What the socket's client traces. */
 const SOCKET_EXTENSIONS = { traceparent: `00-${WS_TRACE}-${CALLER}-01` };
 
-test('a gift from HTTP and one from a WebSocket: spans from the request to the delivery, log lines from the event to the request', {
-  timeout: TEST_LIMIT_MS,
-}, async ({ db }) => {
+/** Starts a server that tells a collector of all it does, and its log of whom it does it for. */
+async function startWatched(databaseUrl: string) {
   const collector = await startCollector();
   onTestFinished(() => collector.close());
   const server = await startServerProcess({
-    databaseUrl: db.url,
+    databaseUrl,
     redis: true,
     env: {
       LOG_LEVEL: 'debug',
@@ -37,6 +44,23 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
     },
   });
   onTestFinished(async () => void (await server.kill()));
+  /** The events that were committed in a stream, with the requests that they come from. */
+  const committed = (streamId: string) =>
+    server
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .flatMap((line) => (JSON.parse(line) as { events?: CommittedEvent[] }).events ?? [])
+      .filter((event) => event.streamId === rowOf(streamId));
+  return { server, collector, committed };
+}
+
+type CommittedEvent = { streamId: string; seq: string; type: string; requestIds: string[] };
+
+test('a gift from HTTP and one from a WebSocket: spans from the request to the delivery, log lines from the event to the request', {
+  timeout: TEST_LIMIT_MS,
+}, async ({ db }) => {
+  const { server, collector, committed } = await startWatched(db.url);
   const [creator, viewer] = [await signIn(server), await signIn(server)];
   const streamId = (await startStream(creator)).id;
   succeed(await buyCoins(viewer, { coins: 70 }));
@@ -94,21 +118,68 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
   }
   expect(JSON.stringify(collector.spans)).not.toContain(viewer.token);
 
-  const lines = () =>
-    server
-      .output()
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as { msg: string; events?: { seq: string; requestId?: string; type: string }[] });
   const requestOf = (seq: number | string) =>
-    lines()
-      .flatMap(({ events = [] }) => events)
-      .find((event) => event.seq === String(seq))?.requestId;
-  expect(requestOf(byHttp.giftSent.seq)).toBe('request-1');
-  await expect.poll(() => requestOf(byHttp.giftSent.seq + 1)).toBe('socket-7/gift');
+    committed(streamId).find((event) => event.seq === String(seq))?.requestIds;
+  expect(requestOf(byHttp.giftSent.seq)).toEqual(['request-1']);
+  await expect.poll(() => requestOf(byHttp.giftSent.seq + 1)).toEqual(['socket-7/gift']);
   await say(creator, streamId, 'hello');
-  await expect.poll(() => requestOf(byHttp.giftSent.seq + 2)).toMatch(/^[0-9a-f-]{36}$/);
+  await expect.poll(() => requestOf(byHttp.giftSent.seq + 2)).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
   expect(server.output()).not.toContain(viewer.token);
+  expect(await server.stop()).toMatchObject({ code: 0 });
+});
+
+test('purchases and claims that are committed together: each event names all whom it comes from, and each batch is linked to them', {
+  timeout: TEST_LIMIT_MS,
+}, async ({ db }) => {
+  const { server, collector, committed } = await startWatched(db.url);
+  const buyer = await signIn(server);
+  const { streamId, addressId, offer } = await openOffer(server, buyer, { stock: 10, terms: { quantity: 5 } });
+  const socket = await server.ws({ token: buyer.token });
+  const purchase = () => ({
+    offerId: offer.id,
+    streamId,
+    addressId,
+    expectedUnitPriceMinor: 2_000,
+    paymentToken: 'tok_ok',
+    idempotencyKey: randomUUID(),
+  });
+  const purchases = await callInOneBatch(db.pool, socket, 'buyNow', purchase(), [purchase(), purchase()]);
+  for (const outcome of purchases.outcomes) succeed(outcome);
+
+  succeed(await buyCoins(buyer, { coins: 100 }));
+  const { box } = succeed(await fundBox(buyer, streamId));
+  await reachOpening(db.pool, box.id);
+  const claimers = await Promise.all(['claim-1', 'claim-2'].map(async (id) => ({ id, viewer: await signIn(server) })));
+  for (const outcome of await Promise.all(
+    claimers.map(({ id, viewer }) =>
+      viewer.api.request(CLAIM, { input: { boxId: box.id } }, { headers: { 'x-request-id': id } }),
+    ),
+  )) {
+    expect(outcome).toMatchObject({ data: { claimTreasureBox: { coins: 10 } } });
+  }
+
+  const requestsOf = (type: string) =>
+    committed(streamId)
+      .filter((event) => event.type === type)
+      .map(({ requestIds }) => requestIds);
+  await expect.poll(() => requestsOf('BOX_CLAIMED').flat().sort()).toEqual(['claim-1', 'claim-2']);
+  const bought = requestsOf('PRODUCT_PURCHASED');
+  expect(bought.map(({ length }) => length)).toEqual([1, 1, 1]);
+  expect(new Set(bought.flat()).size).toBe(3);
+  // One event of the offer's stock a batch of holds: the first purchase was one, the other two the next.
+  const held = requestsOf('OFFER_STOCK_CHANGED');
+  expect(held.map(({ length }) => length)).toEqual([1, 2]);
+  expect(held.flat().sort()).toEqual(bought.flat().sort());
+
+  const idsOf = (name: string) => collector.spans.filter((span) => span.name === name).map(({ spanId }) => spanId);
+  const linkedTo = (batch: string) =>
+    collector.spans.filter(({ name }) => name === batch).flatMap(({ links }) => links.map(({ spanId }) => spanId));
+  await expect.poll(() => idsOf('GraphQL mutation buyNow').length).toBe(3);
+  await expect.poll(() => idsOf('GraphQL mutation claimTreasureBox').length).toBe(2);
+  for (const batch of ['batch holds', 'batch settlements', 'batch sandbox']) {
+    await expect.poll(() => linkedTo(batch)).toEqual(expect.arrayContaining(idsOf('GraphQL mutation buyNow')));
+  }
+  await expect.poll(() => linkedTo('batch claims').sort()).toEqual(idsOf('GraphQL mutation claimTreasureBox').sort());
   expect(await server.stop()).toMatchObject({ code: 0 });
 });
 

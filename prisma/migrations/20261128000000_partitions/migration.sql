@@ -215,7 +215,25 @@ CREATE TABLE "retention_chore" (
   "mark" BIGINT NOT NULL DEFAULT 0,
   CONSTRAINT "retention_chore_pkey" PRIMARY KEY ("name")
 );
-INSERT INTO "retention_chore" ("name") VALUES ('gift_key'), ('idempotency_key'), ('webhook_event');
+INSERT INTO "retention_chore" ("name") VALUES ('gift_key'), ('idempotency_key'), ('webhook_event'), ('statistics');
+
+-- What one server has read of the books last, for all of them. Whoever comes first when it is old takes the next look.
+CREATE TABLE "books_look" (
+  "id" INTEGER NOT NULL DEFAULT 1 CHECK ("id" = 1),
+  "claimed_at" TIMESTAMPTZ(3) NOT NULL DEFAULT '-infinity',
+  "seen" JSONB,
+  CONSTRAINT "books_look_pkey" PRIMARY KEY ("id")
+);
+INSERT INTO "books_look" DEFAULT VALUES;
+
+-- Partitioned tables whose planner statistics are old: autovacuum looks after partitions, not after their parents. Old is, as for
+-- autovacuum, a tenth more or fewer rows than when they were made, by what Postgres believes of each.
+CREATE FUNCTION parents_to_analyze() RETURNS SETOF text LANGUAGE sql STABLE AS $$
+  SELECT p.relname::text FROM pg_class p, LATERAL (
+    SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) AS rows FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = p.oid
+  ) now WHERE p.relkind = 'p' AND p.relnamespace = 'public'::regnamespace
+      AND abs(now.rows - greatest(p.reltuples, 0)) > 50 + 0.1 * greatest(p.reltuples, 0) ORDER BY 1
+$$;
 
 -- Forgets the keys of up to p_limit gifts of before p_before, oldest first. Returns how many gifts it has gone through; null when
 -- another server is at it. The mark is the last gift whose key is gone: it moves in the transaction that deletes.

@@ -7,7 +7,9 @@ import { assert } from '../../kernel/assert.ts';
 import { ForbiddenError, IdempotencyConflictError, InvalidInputError, NotFoundError } from '../../kernel/errors.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import { hashInput } from '../../kernel/idempotency.ts';
+import type { Cause } from '../../kernel/instruments.ts';
 import type { Live } from '../../live/live.ts';
+import type { LiveEvent } from '../../live/live-event.ts';
 import { appendEvents, lockLog } from '../../live/live-log.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { BannedError } from '../moderation/moderation.errors.ts';
@@ -17,7 +19,7 @@ import { accountNames, type WalletState, type Wallets } from '../wallet/wallet.a
 import { InsufficientCoinsError } from '../wallet/wallet.errors.ts';
 import { BoxSweep } from './box-sweep.ts';
 import { BoxEmptyError, BoxStateError } from './boxes.errors.ts';
-import { boxEvents } from './boxes.events.ts';
+import { type BoxClaimedPayload, boxEvents } from './boxes.events.ts';
 import { CLAIM_WINDOW_MS, OPEN_BOXES_MAX } from './boxes.limits.ts';
 import {
   type BoxRow,
@@ -85,7 +87,7 @@ export class Boxes {
     this.#sweep = new BoxSweep(deps, options.sweepIntervalMs);
     this.#claims = new GroupCommit({
       watched: { name: 'claims', instruments: this.deps.db.instruments },
-      commit: (batch) => this.#commit(batch),
+      commit: (batch, causes) => this.#commit(batch, causes),
       batchMax: CLAIM_BATCH_MAX,
       queueMax: CLAIM_QUEUE_MAX,
       retryAfterMs: RETRY_AFTER_MS,
@@ -228,7 +230,7 @@ export class Boxes {
     await this.#sweep.close();
   }
 
-  async #commit(batch: readonly Claim[]): Promise<ClaimOutcome[]> {
+  async #commit(batch: readonly Claim[], causes: readonly (Cause | undefined)[]): Promise<ClaimOutcome[]> {
     const { db, live, wallets } = this.deps;
     const committed = await db.inTransaction(async (sql) => {
       const [boxesAccountId] = await wallets.accounts(sql, [accountNames.boxes()]);
@@ -247,7 +249,10 @@ export class Boxes {
       );
       return { outcomes, events, changed };
     });
-    live.announce(committed.events);
+    const isOf = ({ payload }: LiveEvent, place: number) =>
+      committed.outcomes[place]!.kind === 'CLAIMED' &&
+      batch[place]!.boxId === BigInt((payload as BoxClaimedPayload).boxId); // that it opened is of them, too
+    live.announce(committed.events, { causes, isOf });
     if (committed.events.length > 0) wallets.announce([...committed.changed.values()]);
     return committed.outcomes.map((outcome, index) =>
       'coins' in outcome ? { ...outcome, wallet: committed.changed.get(batch[index]!.viewerId)! } : outcome,

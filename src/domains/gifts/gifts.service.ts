@@ -126,7 +126,10 @@ export class Gifts {
   async #commit(batch: readonly GiftOrder[], causes: readonly (Cause | undefined)[]): Promise<GiftOutcome[]> {
     const { db, live, wallets } = this.deps;
     const committed = await sendBatch(db.pool, batch, this.options.streakWindowMs ?? STREAK_WINDOW_MS);
-    live.announce(committed.events, (event) => causes[committed.outcomes.findIndex((one) => isOf(one, event))]);
+    live.announce(committed.events, {
+      causes,
+      isOf: (event, place) => isOf(event, committed.outcomes[place]!, batch[place]!),
+    });
     if (committed.events.length > 0) wallets.announce(committed.wallets);
     return committed.outcomes;
   }
@@ -158,9 +161,10 @@ function refusalOf(outcome: Exclude<GiftOutcome, { kind: 'SENT' | 'REPLAYED' }>)
   }
 }
 
-/** Whether the event is the one of a gift that was sent now. */
-function isOf(outcome: GiftOutcome, event: LiveEvent): boolean {
-  return outcome.kind === 'SENT' && outcome.event === event;
+/** Whether the event is the one of a gift that was sent now; what it leads to is of all who gave in the stream. */
+function isOf(event: LiveEvent, outcome: GiftOutcome, { streamId }: GiftOrder): boolean {
+  if (outcome.kind !== 'SENT') return false;
+  return event.type === 'GIFT_SENT' ? outcome.event === event : event.streamId === streamId;
 }
 
 function isSame(one: GiftOrder, other: GiftOrder): boolean {

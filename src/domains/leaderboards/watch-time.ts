@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { WatchHook } from '../streams/streams.api.ts';
 import { addWatched, type Watched } from './leaderboards.repo.ts';
 
@@ -41,7 +41,7 @@ export class WatchTime {
   };
 
   start(): void {
-    this.#writing = every(this.intervalMs, () => this.write());
+    this.#writing = every(this.intervalMs, () => this.write(), this.deps.db.instruments.meters.sweeps.of('watch-time'));
   }
 
   /** Writes what there is, then stops. The transports are closed by now, so nobody watches any more. */
@@ -51,7 +51,7 @@ export class WatchTime {
   }
 
   /** Writes what was watched since the last time. What fails is kept for the next one. */
-  async write(): Promise<void> {
+  async write(): Promise<unknown> {
     const due: Watched[] = [];
     for (const [key, watch] of this.#watches) {
       this.#measure(watch);
@@ -67,7 +67,7 @@ export class WatchTime {
       } catch (error) {
         this.deps.log.warn({ err: error }, 'writing watch time failed; the next write tries again');
         for (const watched of [...part, ...due]) this.#keep(watched);
-        return;
+        return FAILED;
       }
     }
   }

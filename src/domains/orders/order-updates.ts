@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type Database, rows } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import { abortable } from '../../kernel/iterate.ts';
 import { Wake } from '../../kernel/wake.ts';
 import type { Bus } from '../../live/bus.ts';
@@ -32,7 +32,8 @@ export class OrderUpdates implements OrderNews {
     private readonly deps: { db: Database; bus: Bus; log: Logger },
     pollIntervalMs: number = ORDER_POLL_INTERVAL_MS,
   ) {
-    this.#poll = every(pollIntervalMs, () => this.#refresh([...this.#watchers.values()].flatMap((some) => [...some])));
+    const poll = () => this.#refresh([...this.#watchers.values()].flatMap((some) => [...some]));
+    this.#poll = every(pollIntervalMs, poll, this.deps.db.instruments.meters.sweeps.of('watched-orders'));
   }
 
   announce(orders: readonly ChangedOrder[]): void {
@@ -87,7 +88,7 @@ export class OrderUpdates implements OrderNews {
     }
   }
 
-  async #refresh(watchers: readonly Watcher[]): Promise<void> {
+  async #refresh(watchers: readonly Watcher[]): Promise<unknown> {
     if (watchers.length === 0) return;
     const buyerIds = watchers.flatMap(({ wants }) => ('buyerId' in wants ? wants.buyerId : []));
     const orderIds = watchers.flatMap(({ wants }) => ('orderId' in wants ? wants.orderId : []));
@@ -102,6 +103,7 @@ export class OrderUpdates implements OrderNews {
       for (const order of found) this.#offer(order);
     } catch (error) {
       this.deps.log.warn({ err: error }, 'reading watched orders failed; the next poll tries again');
+      return FAILED;
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import { lockLogs } from '../../live/live-log.ts';
 import type { StreamEnding } from '../streams/streams.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
@@ -47,11 +47,12 @@ export class Earnings {
   }
 
   start(): void {
+    const { sweeps } = this.deps.db.instruments.meters;
+    const cut = () => this.#guard('cutting earnings', () => this.cut());
+    const settle = () => this.#guard('settling earnings', () => this.settle());
     this.#running.push(
-      every(this.options.cutIntervalMs ?? CUT_INTERVAL_MS, () => this.#guard('cutting earnings', () => this.cut())),
-      every(this.options.settleIntervalMs ?? SETTLE_INTERVAL_MS, () =>
-        this.#guard('settling earnings', () => this.settle()),
-      ),
+      every(this.options.cutIntervalMs ?? CUT_INTERVAL_MS, cut, sweeps.of('earnings-cut')),
+      every(this.options.settleIntervalMs ?? SETTLE_INTERVAL_MS, settle, sweeps.of('earnings-settle')),
     );
   }
 
@@ -77,21 +78,24 @@ export class Earnings {
   }
 
   /** Settles the buckets whose hold is over. One creator whose books are broken does not keep the others waiting. */
-  async settle(): Promise<void> {
+  async settle(): Promise<unknown> {
     const { db, log } = this.deps;
+    let result: unknown;
     for (let page = 0, afterId = 0n; page < PAGES_PER_SWEEP_MAX && !this.#closing; page++) {
       const creatorIds = await findDueCreators(db.pool, { afterId, limit: CREATORS_PER_READ_MAX });
       for (const creatorId of creatorIds) {
-        if (this.#closing) return;
+        if (this.#closing) return result;
         try {
           await this.#settleOf(creatorId);
         } catch (error) {
           log.error({ err: error, creatorId: creatorId.toString() }, 'the earnings of a creator were not settled');
+          result = FAILED;
         }
       }
-      if (creatorIds.length < CREATORS_PER_READ_MAX) return;
+      if (creatorIds.length < CREATORS_PER_READ_MAX) break;
       afterId = creatorIds.at(-1)!;
     }
+    return result;
   }
 
   async #settleOf(creatorId: bigint): Promise<void> {
@@ -107,11 +111,12 @@ export class Earnings {
     });
   }
 
-  async #guard(what: string, work: () => Promise<void>): Promise<void> {
+  async #guard(what: string, work: () => Promise<unknown>): Promise<unknown> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       this.deps.log.warn({ err: error }, `${what} failed; the next sweep tries again`);
+      return FAILED;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { ForbiddenError, NotFoundError } from '../../kernel/errors.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { ProviderUnavailableError } from '../payments/payments.api.ts';
 import { decideIdentity, type IdentityRow, readIdentity, submitIdentity, takeOpenIdentities } from './identity.repo.ts';
@@ -69,13 +69,18 @@ export class Identities {
   }
 
   start(): void {
-    this.#checking = every(this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS, async () => {
-      try {
-        await this.checkOpen();
-      } catch (error) {
-        this.deps.log.warn({ err: error }, 'checking identities failed; the next round tries again');
-      }
-    });
+    this.#checking = every(
+      this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS,
+      async () => {
+        try {
+          await this.checkOpen();
+        } catch (error) {
+          this.deps.log.warn({ err: error }, 'checking identities failed; the next round tries again');
+          return FAILED;
+        }
+      },
+      this.deps.db.instruments.meters.sweeps.of('identities'),
+    );
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
 import { assert } from '../../kernel/assert.ts';
 import { ForbiddenError, IdempotencyConflictError } from '../../kernel/errors.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import { ProviderUnavailableError } from '../payments/payments.api.ts';
 import { accountNames, type Wallets } from '../wallet/wallet.api.ts';
@@ -87,13 +87,18 @@ export class PayoutFlow {
   }
 
   start(): void {
-    this.#recovery = every(this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS, async () => {
-      try {
-        await this.recover();
-      } catch (error) {
-        this.deps.log.warn({ err: error }, 'finding open payouts failed; the next recovery tries again');
-      }
-    });
+    this.#recovery = every(
+      this.options.recoveryIntervalMs ?? RECOVERY_INTERVAL_MS,
+      async () => {
+        try {
+          await this.recover();
+        } catch (error) {
+          this.deps.log.warn({ err: error }, 'finding open payouts failed; the next recovery tries again');
+          return FAILED;
+        }
+      },
+      this.deps.db.instruments.meters.sweeps.of('payouts'),
+    );
   }
 
   async close(): Promise<void> {

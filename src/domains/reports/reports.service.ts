@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database, Queryable } from '../../db/database.ts';
-import { every, type Periodic } from '../../kernel/every.ts';
+import { every, FAILED, type Periodic } from '../../kernel/every.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import {
@@ -89,10 +89,12 @@ export class Reports {
 
   /** Rolls days up from now on. */
   start(): void {
-    this.#sweep = every(this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS, async () => {
-      await sweepDays(this.deps, this.#settleMs);
-      await this.#sweepLinks();
-    });
+    const sweep = async () => {
+      const results = [await sweepDays(this.deps, this.#settleMs), await this.#sweepLinks()];
+      return results.find((result) => result === FAILED);
+    };
+    const meter = this.deps.db.instruments.meters.sweeps.of('reports');
+    this.#sweep = every(this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS, sweep, meter);
   }
 
   /** Answers those who wait, then stops. */
@@ -163,11 +165,12 @@ export class Reports {
     return useLink(this.deps.db.pool, key, target);
   }
 
-  async #sweepLinks(): Promise<void> {
+  async #sweepLinks(): Promise<unknown> {
     try {
       await removeEndedLinks(this.deps.db.pool, LINKS_PER_SWEEP_MAX);
     } catch (error) {
       this.deps.log.warn({ err: error }, 'removing ended links failed; the next sweep tries again');
+      return FAILED;
     }
   }
 

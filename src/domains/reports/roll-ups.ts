@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Database, type Queryable, STATEMENT_TIMEOUT_MS } from '../../db/database.ts';
+import { FAILED } from '../../kernel/every.ts';
 import { QuarterStateError } from './reports.errors.ts';
 import { type DayBooks, drawTransaction, findDayToRoll, haveEnded, rollDay, tryLockSweep } from './reports.repo.ts';
 
@@ -37,7 +38,7 @@ export async function untilSettled(sql: Queryable, waitMsMax = SETTLE_WAIT_MS_MA
  * Rolls up the days that are over, oldest first. Any number of servers may do so at once: one of them does, a day a transaction, and the
  * next sweep, whoever's it is, goes on where a server has died.
  */
-export async function sweepDays({ db, log }: Deps, settleMs: number): Promise<void> {
+export async function sweepDays({ db, log }: Deps, settleMs: number): Promise<unknown> {
   try {
     if ((await findDayToRoll(db.pool, settleMs)) === undefined) return;
     if (!(await untilSettled(db.pool))) {
@@ -57,6 +58,7 @@ export async function sweepDays({ db, log }: Deps, settleMs: number): Promise<vo
     }
   } catch (error) {
     log.warn({ err: error }, 'rolling up days failed; the next sweep tries again');
+    return FAILED;
   }
 }
 

@@ -140,7 +140,11 @@ export class Chat {
       });
       return { outcomes, fresh: fresh as LiveEvent[] };
     });
-    live.announce(fresh, (event) => causes[outcomes.findIndex((one) => one.kind === 'SAID' && one.event === event)]);
+    const isOf = (event: LiveEvent, place: number) => {
+      const outcome = outcomes[place]!;
+      return outcome.kind === 'SAID' && outcome.event === event;
+    };
+    live.announce(fresh, { causes, isOf });
     return outcomes;
   }
 }

@@ -42,7 +42,10 @@ export type WatchHook = (watching: Watching) => Promise<() => void>;
  * nothing follows the end of a stream.
  * @returns the events; announce them once the transaction is committed
  */
-export async function appendOnAir(sql: SqlTransaction, drafts: readonly LiveEventDraft[]): Promise<LiveEvent[]> {
+export async function appendOnAir<Draft extends LiveEventDraft>(
+  sql: SqlTransaction,
+  drafts: readonly Draft[],
+): Promise<(Draft & LiveEvent)[]> {
   if (drafts.length === 0) return [];
   const streamIds = [...new Set(drafts.map(({ streamId }) => streamId))];
   const [, statuses] = await together(lockLogs(sql, streamIds), readStatuses(sql, streamIds));

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import { isLockTimeout } from '../../db/sql-errors.ts';
+import { FAILED } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { limitLockWait, lockFreeLogs, lockLog } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
@@ -31,8 +32,9 @@ const DUST_PER_SWEEP_MAX = 10_000;
 type Deps = { db: Database; live: Live; log: Logger };
 
 /** Turns the signals that wait into scores. Any number of servers may do so at once. */
-export async function sweepSignals({ db, live, log }: Deps): Promise<void> {
+export async function sweepSignals({ db, live, log }: Deps): Promise<unknown> {
   let changed = 0;
+  let result: unknown;
   let lastId = 0n;
   try {
     for (let batch = 0; batch < BATCHES_PER_SWEEP_MAX; batch++) {
@@ -43,15 +45,17 @@ export async function sweepSignals({ db, live, log }: Deps): Promise<void> {
     }
   } catch (error) {
     log.warn({ err: error }, 'counting what trends failed; the next sweep tries again');
+    result = FAILED;
   }
   if (changed > 0) live.changes.announce([topics.trends]);
+  return result;
 }
 
 /**
  * Notes the gifts that came while a product was pinned. Never holds many logs while it waits for one: the free ones are done together, and
  * those that were busy one by one, waiting a moment for each. They may not be left out, as the busiest stream is busy at every look.
  */
-export async function sweepPinnedGifts({ db, log }: Deps): Promise<void> {
+export async function sweepPinnedGifts({ db, log }: Deps): Promise<unknown> {
   try {
     const streamIds = await findStreamsWithNewGifts(db.pool, STREAMS_PER_SWEEP_MAX);
     const done = new Set<bigint>();
@@ -67,6 +71,7 @@ export async function sweepPinnedGifts({ db, log }: Deps): Promise<void> {
     for (const streamId of busy.slice(0, BUSY_STREAMS_PER_SWEEP_MAX)) await noteGiftsOfBusy(db, streamId);
   } catch (error) {
     log.warn({ err: error }, 'noting gifts for what is pinned failed; the next sweep tries again');
+    return FAILED;
   }
 }
 
@@ -87,7 +92,7 @@ async function noteGiftsOfBusy(db: Database, streamId: bigint): Promise<void> {
  * Has the platform's shop list what trends: the partners' own products, who send what it sells. Listings are its own doing: they
  * follow their products, and one that is changed by hand is changed back.
  */
-export async function sweepShop({ db, live, log }: Deps): Promise<void> {
+export async function sweepShop({ db, live, log }: Deps): Promise<unknown> {
   try {
     const changed = await db.inTransaction(async (sql) => {
       const shopId = await lockShop(sql);
@@ -101,14 +106,16 @@ export async function sweepShop({ db, live, log }: Deps): Promise<void> {
     if (changed > 0) live.changes.announce([topics.products]);
   } catch (error) {
     log.warn({ err: error }, 'listing what trends failed; the next sweep tries again');
+    return FAILED;
   }
 }
 
 /** Removes scores that have become negligible. Nobody sees them any more, so nobody needs to hear of it. */
-export async function sweepDust({ db, log }: Deps): Promise<void> {
+export async function sweepDust({ db, log }: Deps): Promise<unknown> {
   try {
     await removeDust(db.pool, DUST_PER_SWEEP_MAX);
   } catch (error) {
     log.warn({ err: error }, 'removing old trends failed; the next sweep tries again');
+    return FAILED;
   }
 }

@@ -54,11 +54,12 @@ export class Trends {
   /** Sweeps from now on. */
   start(): void {
     const { countIntervalMs, giftsIntervalMs, shopIntervalMs, dustIntervalMs } = this.options;
+    const { sweeps } = this.deps.db.instruments.meters;
     this.#sweeps = [
-      every(countIntervalMs ?? COUNT_INTERVAL_MS, () => sweepSignals(this.deps)),
-      every(giftsIntervalMs ?? GIFTS_INTERVAL_MS, () => sweepPinnedGifts(this.deps)),
-      every(shopIntervalMs ?? SHOP_INTERVAL_MS, () => sweepShop(this.deps)),
-      every(dustIntervalMs ?? DUST_INTERVAL_MS, () => sweepDust(this.deps)),
+      every(countIntervalMs ?? COUNT_INTERVAL_MS, () => sweepSignals(this.deps), sweeps.of('trends')),
+      every(giftsIntervalMs ?? GIFTS_INTERVAL_MS, () => sweepPinnedGifts(this.deps), sweeps.of('pinned-gifts')),
+      every(shopIntervalMs ?? SHOP_INTERVAL_MS, () => sweepShop(this.deps), sweeps.of('trends-shop')),
+      every(dustIntervalMs ?? DUST_INTERVAL_MS, () => sweepDust(this.deps), sweeps.of('trends-dust')),
     ];
   }
 

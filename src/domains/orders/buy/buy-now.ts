@@ -4,10 +4,12 @@ import { brokeConstraint, classifyBatchError } from '../../../db/sql-errors.ts';
 import { assert } from '../../../kernel/assert.ts';
 import { GroupCommit } from '../../../kernel/group-commit.ts';
 import { InFlight } from '../../../kernel/in-flight.ts';
-import type { Live } from '../../../live/live.ts';
+import type { Cause } from '../../../kernel/instruments.ts';
+import type { Live, Together } from '../../../live/live.ts';
 import type { LiveEvent } from '../../../live/live-event.ts';
 import { topics } from '../../../live/topics.ts';
 import type { FulfilmentHooks } from '../../fulfilment/fulfilment.api.ts';
+import type { OfferStockChangedPayload } from '../../offers/offers.events.ts';
 import { type ChargeRequest, type PaymentProvider, ProviderUnavailableError } from '../../payments/payments.api.ts';
 import { PaymentDeclinedError, PaymentPendingError } from '../../payments/payments.errors.ts';
 import { appendOnAir } from '../../streams/streams.api.ts';
@@ -18,7 +20,7 @@ import { type HoldOutcome, holdBatch } from './hold.ts';
 import { callKey } from './judge.ts';
 import { hashPurchase, type Purchase } from './purchase.ts';
 import { findCheckout, findOrdersOf } from './settle.repo.ts';
-import { type ChargeEnd, type SettleOutcome, settleBatch } from './settle.ts';
+import { type ChargeEnd, type SettledEvent, type SettleOutcome, settleBatch } from './settle.ts';
 
 /** How long stock is set aside for a purchase that is being paid. Longer than a provider may take to answer. */
 export const HOLD_MS = 15_000;
@@ -70,13 +72,13 @@ export class BuyNow {
     this.#holds = new GroupCommit({
       watched: { name: 'holds', instruments: this.deps.db.instruments },
       ...limits,
-      commit: (batch) => this.#commitHolds(batch),
+      commit: (batch, causes) => this.#commitHolds(batch, causes),
       classify: (error) => (brokeConstraint(error, CHECKOUT_KEY_TAKEN) ? 'retry' : classifyBatchError(error)),
     });
     this.#settlements = new GroupCommit({
       watched: { name: 'settlements', instruments: this.deps.db.instruments },
       ...limits,
-      commit: (batch) => this.#commitSettlements(batch),
+      commit: (batch, causes) => this.#commitSettlements(batch, causes),
       classify: classifyBatchError,
     });
   }
@@ -166,31 +168,48 @@ export class BuyNow {
     });
   }
 
-  async #commitHolds(batch: readonly Purchase[]): Promise<HoldOutcome[]> {
+  async #commitHolds(batch: readonly Purchase[], causes: readonly (Cause | undefined)[]): Promise<HoldOutcome[]> {
     const { db } = this.deps;
     const { outcomes, events, productIds } = await db.inTransaction(async (sql) => {
       const { drafts, ...held } = await holdBatch(sql, batch, this.options.holdMs ?? HOLD_MS);
       return { ...held, events: await appendOnAir(sql, drafts) };
     });
-    this.#tell(events, productIds);
+    const isOf = (event: LiveEvent, place: number) => isHeldBy(event, outcomes[place]!, batch[place]!);
+    this.#tell(events, { causes, isOf }, productIds);
     return outcomes;
   }
 
-  async #commitSettlements(batch: readonly ChargeEnd[]): Promise<SettleOutcome[]> {
+  async #commitSettlements(
+    batch: readonly ChargeEnd[],
+    causes: readonly (Cause | undefined)[],
+  ): Promise<SettleOutcome[]> {
     const { db, news } = this.deps;
     const { outcomes, events, orders, productIds } = await db.inTransaction((sql) =>
       settleBatch(sql, batch, this.deps),
     );
-    this.#tell(events, productIds);
+    const isOf = (event: LiveEvent, place: number) => isSettledBy(event, outcomes[place]!, batch[place]!);
+    this.#tell(events, { causes, isOf }, productIds);
     news.announce(orders);
     return outcomes;
   }
 
-  #tell(events: readonly LiveEvent[], productIds: readonly bigint[]): void {
+  #tell(events: readonly LiveEvent[], together: Together, productIds: readonly bigint[]): void {
     const { live } = this.deps;
     if (productIds.length > 0) live.changes.announce(productIds.map(topics.product));
-    live.announce(events);
+    live.announce(events, together);
   }
+}
+
+/** Whether the purchase has set aside units of the offer whose stock has changed. */
+function isHeldBy({ payload }: LiveEvent, { kind }: HoldOutcome, { lines }: Purchase): boolean {
+  const offerId = BigInt((payload as OfferStockChangedPayload).offerId);
+  return kind === 'HELD' && lines.some((line) => line.offerId === offerId);
+}
+
+/** Whether the event tells of the purchase; what its settlement leads to is of all that were settled in the stream. */
+function isSettledBy(event: SettledEvent, { settledHere, orders }: SettleOutcome, { checkoutId }: ChargeEnd): boolean {
+  if (event.checkoutId !== undefined) return event.checkoutId === checkoutId;
+  return settledHere && orders.some(({ streamId }) => streamId === event.streamId);
 }
 
 /** What is to be charged for a purchase. */

@@ -29,8 +29,17 @@ export type ChargeEnd = { checkoutId: bigint; charge: Charge };
 /** Where a purchase stands now, and whether this call brought it there. */
 export type SettleOutcome = { state: CheckoutState; settledHere: boolean; orders: OrderRow[] };
 
+/** An event of a settled batch; one that tells of a purchase says of which, for the log and traces alone. */
+export type SettledEvent = LiveEvent & { checkoutId?: bigint };
+type SettledDraft = LiveEventDraft & { checkoutId?: bigint };
+
 /** A batch that was settled: an outcome for each charge, and what others are to be told. */
-export type SettledBatch = { outcomes: SettleOutcome[]; events: LiveEvent[]; orders: OrderRow[]; productIds: bigint[] };
+export type SettledBatch = {
+  outcomes: SettleOutcome[];
+  events: SettledEvent[];
+  orders: OrderRow[];
+  productIds: bigint[];
+};
 
 type Deps = { wallets: Wallets; fulfilment: FulfilmentHooks };
 /** A purchase that this batch settles. */
@@ -107,7 +116,7 @@ async function settle(
     afterPayment.filter(({ id }) => delivered.has(id)),
     { to: 'DELIVERED', actor: 'SYSTEM' },
   );
-  const appended = await appendOnAir(sql, [...purchases, ...soldOut]);
+  const appended = await appendOnAir<SettledDraft>(sql, [...purchases, ...soldOut]);
   const events = [...appended, ...(await countPurchases(sql, appended))];
   const productIds = [...new Set([...sold, ...released].map(({ productId }) => productId))];
   return { events, orders: [...afterPayment, ...cancelled, ...afterDelivery], productIds };
@@ -209,7 +218,7 @@ async function purchaseEvents(
   settling: readonly Settling[],
   paid: readonly OrderRow[],
   sold: readonly SoldLine[],
-): Promise<LiveEventDraft[]> {
+): Promise<SettledDraft[]> {
   const inStream = new Map(paid.flatMap((order) => (order.streamId === null ? [] : [[order.id, order]])));
   const lines = sold.filter(({ orderId }) => inStream.has(orderId));
   if (lines.length === 0) return [];
@@ -222,10 +231,8 @@ async function purchaseEvents(
     const { showBuyer, buyerId, handle, displayName } = checkouts.get(checkoutId)!;
     const product = products.get(productId)!;
     const variants = product.variants!.filter(({ id }) => id === Number(variantId));
-    return productPurchased(streamId!, {
-      buyer: showBuyer ? { id: Number(buyerId), handle, displayName } : null,
-      product: { ...product, variants },
-      quantity,
-    });
+    const buyer = showBuyer ? { id: Number(buyerId), handle, displayName } : null;
+    const draft = productPurchased(streamId!, { buyer, product: { ...product, variants }, quantity });
+    return { ...draft, checkoutId };
   });
 }
