@@ -3,8 +3,8 @@ import type { SubscribePayload as Payload, FormattedExecutionResult as Result } 
 /** After so many attempts in a row that brought nothing, the last one's error is thrown. A steady connection counts anew. */
 export const ATTEMPTS_MAX = 30;
 const [PAUSE_MS_MIN, PAUSE_MS_MAX, STEADY_MS] = [200, 5_000, 15_000];
-/** Closings and refusals that are worth another attempt. 4403: the token ran out. 4499: a client's own, of a dead connection. */
-const CODES = [1001, 1005, 1006, 1011, 1012, 1013, 1014, 4403, 4408, 4499];
+/** Closings and refusals that are worth another attempt. 4403: the token ran out. 4005 and 4499 are a client's own: no token, and a dead connection. */
+const CODES = [1001, 1005, 1006, 1011, 1012, 1013, 1014, 4005, 4403, 4408, 4499];
 const TRANSIENT: unknown[] = [...CODES, 'RATE_LIMITED', 'OVERLOADED', 'UNAVAILABLE', 'INTERNAL_SERVER_ERROR'];
 
 export type FeedClient = { iterate(payload: Payload): AsyncIterableIterator<Result> };

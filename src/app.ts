@@ -8,7 +8,7 @@ import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
 import type { Audience, AudienceOptions } from './app/audience/audience.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
-import { createGraphQLApi } from './app/graphql.ts';
+import { createGraphQLApi, hasGraphiQL } from './app/graphql.ts';
 import { createLiveRoom } from './app/live-room.ts';
 import { Retention, type RetentionOptions } from './app/retention.ts';
 import { createWatch, type Watch } from './app/watch.ts';
@@ -165,7 +165,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await demoShop?.close();
       await close();
     },
-    welcome: (url) => welcome(url, example, site !== undefined),
+    welcome: (url) => welcome(url, example, { hasRoom: site !== undefined, hasGraphiQL: hasGraphiQL(config) }),
     onSql: db.onSql,
   };
 }

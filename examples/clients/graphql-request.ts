@@ -27,7 +27,7 @@ export function createRequestClient({ url, session }: { url: string; session: Se
 export function sendGift(client: GraphQLClient, input: SendGiftInput) {
   return untilAnswered(
     async () => (await client.request(SendGiftDocument, { input })).sendGift,
-    (error) => !(error instanceof ClientError), // that one is an answer
+    (error) => !(error instanceof ClientError && error.response.status < 500), // that one is an answer
   );
 }
 

@@ -86,10 +86,14 @@ export async function createGraphQLApi(config: Config, deps: Deps): Promise<Grap
     mask,
     responseCache: useResponseCache(schema, live.changes, overrides.responseCache),
     isAllowedOrigin,
-    // It asks for the schema, and sends what is typed into it.
-    graphiql: introspection && !config.persistedOnly ? createGraphiQLPage(services, demo) : undefined,
+    graphiql: hasGraphiQL(config) ? createGraphiQLPage(services, demo) : undefined,
   });
   return { ...overHttp, sockets: createGraphQLSockets(shared), fanOut, isAllowedOrigin };
+}
+
+/** Whether there is GraphiQL: it asks for the schema, and sends what is typed into it. */
+export function hasGraphiQL({ introspection, persistedOnly }: Config): boolean {
+  return introspection && !persistedOnly;
 }
 
 /** What a client may see of an error. What is hidden is logged, with the request that met it. */

@@ -60,15 +60,23 @@ async function findPurchase(services: Services, buyerId: bigint): Promise<DemoPu
   return { ...place, what, unitPriceMinor: variant?.priceMinor ?? 0n };
 }
 
+const GRAPHIQL_TABS = `
+  GraphiQL has the same as tabs, signed in: open it in two windows, "Watch" in one and "SendGift" in the other; "BuyNow" buys
+  from ${EXAMPLE_SHOP}’s live offer.`;
+
 /**
  * What to tell whoever has started the server.
- * @param hasPage whether the live room's page is there to be looked at
+ * @param pages which pages there are to look at: the live room's, and GraphiQL
  */
-export function welcome(url: string, example: DemoExample | undefined, hasPage: boolean): string {
-  const page = hasPage
+export function welcome(
+  url: string,
+  example: DemoExample | undefined,
+  pages: { hasRoom: boolean; hasGraphiQL: boolean },
+): string {
+  const page = pages.hasRoom
     ? `Open ${url}`
     : 'There is no page at /: it was not built (npm run build:room builds it, with the development packages)';
-  const title = `\n  Hadiya is up. ${page}\n  GraphiQL: ${url}/graphql\n`;
+  const title = `\n  Hadiya is up. ${page}\n  ${pages.hasGraphiQL ? 'GraphiQL' : 'API'}: ${url}/graphql\n`;
   if (!example) return title;
   const subscription = `subscription { liveEvents(streamId: "${example.streamId}", after: "") { cursor node { __typename seq } } }`;
   const mutation =
@@ -85,9 +93,7 @@ ${curl(url, subscription, ['accept: text/event-stream'])}
   and send a rose as ${EXAMPLE_VIEWER} (the token lasts an hour; the same key again is the same gift):
 
 ${curl(url, mutation, [`authorization: Bearer ${example.token}`])}
-
-  GraphiQL has the same as tabs, signed in: open it in two windows, "Watch" in one and "SendGift" in the other; "BuyNow" buys
-  from ${EXAMPLE_SHOP}’s live offer.
+${pages.hasGraphiQL ? GRAPHIQL_TABS : ''}
   Ctrl-C stops Hadiya and its database; the data stays.
 `;
 }

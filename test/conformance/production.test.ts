@@ -43,3 +43,8 @@ test('and where they may not, all but the four that do', async ({ server }) => {
   expect(await failedAudits(server.url)).toEqual({ count: 61, failed: ASK_FOR_TYPES });
   expect(await query(server.http(), '{ __typename }')).toEqual({ __typename: 'Query' }); // and lives
 });
+
+test('the welcome names no GraphiQL, as there is none', ({ server }) => {
+  expect(server.app.welcome('http://h')).not.toContain('GraphiQL');
+  expect(server.app.welcome('http://h')).toContain('API: http://h/graphql');
+});

@@ -1,6 +1,10 @@
 /** The live room's page as it is served: its files and places, with what protects them, and nothing else of the disk. */
 import { request } from 'node:http';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { demoSession } from '../../examples/clients/demo-session.ts';
+import { start } from '../../examples/clients/start.ts';
+import { endStream, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
 import { test } from './support/shared-server.ts';
 
@@ -103,4 +107,18 @@ test('without a built page / leads to GraphiQL, and the welcome says why', async
 
 test('the welcome names the page first', async ({ server }) => {
   expect(server.app.welcome('http://h').trim()).toMatch(/^Hadiya is up\. Open http:\/\/h\n/);
+});
+
+test('the start of docs/clients.md sends a rose and sees the stream to its end', async ({ server, funded, live }) => {
+  const { url } = server;
+  const { creator, streamId } = live;
+  const show = vi.fn();
+  const api = { url, session: demoSession(url, funded.handle), webSocketImpl: WebSocket };
+  const over = start(api, creator.handle, show);
+  await expect.poll(() => show.mock.calls.map(([{ node }]) => node.__typename)).toContain('GiftSent');
+  succeed(await endStream(creator, streamId));
+  await over;
+  expect(show.mock.lastCall?.[0].node.__typename).toBe('StreamEnded');
+  await expect(start(api, creator.handle, show)).rejects.toThrow('is not on air');
+  await expect(demoSession(url, 'no handle').token()).rejects.toThrow();
 });

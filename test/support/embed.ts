@@ -3,14 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../../', import.meta.url);
-/** A comment that names a file, and the block below it. */
-const BLOCK = /<!-- (\S+) -->\n\n```(\w+)\n(?:[\s\S]*?\n)??```$/gm;
+/** A link to a file, and the block below it. */
+const BLOCK = /^\[(\S+)\]\(\.\.\/\1\)\n\n```(\w+)\n(?:[\s\S]*?\n)??```$/gm;
 
 /** The page with the files as they are now. */
 export function embed(page: string): string {
   return page.replace(BLOCK, (_block, path: string, language: string) => {
     const file = readFileSync(new URL(path, ROOT), 'utf8').trimEnd();
-    return `<!-- ${path} -->\n\n\`\`\`${language}\n${file}\n\`\`\``;
+    return `[${path}](../${path})\n\n\`\`\`${language}\n${file}\n\`\`\``;
   });
 }
 

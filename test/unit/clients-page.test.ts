@@ -8,7 +8,7 @@ const page = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'ut
 test('every block of the page is a file of the examples as it stands', () => {
   expect(embed(page), 'run node --import tsx test/support/embed.ts docs/clients.md').toBe(page);
   const blocks = page.match(/^```ts$/gm) ?? [];
-  const embedded = page.match(/^<!-- examples\/\S+\.ts -->\n\n```ts$/gm) ?? [];
+  const embedded = page.match(/^\[(examples\/\S+\.ts)\]\(\.\.\/\1\)\n\n```ts$/gm) ?? [];
   expect(embedded.length).toBeGreaterThan(8);
   expect(embedded).toHaveLength(blocks.length);
 });

@@ -51,10 +51,11 @@ test('it goes on behind the last event, and drops what comes twice', async () =>
     bring([edge(1), edge(2)], { code: 1012, reason: 'Service restart' }),
     bring([], new Error('connect ECONNREFUSED')),
     bring([edge(2), edge(3)], { code: 4403, reason: 'Token expired' }),
+    bring([], { code: 4005, reason: 'the identity provider is away' }),
     bring([edge(5)]),
   );
   expect(await drain(open(client))).toEqual({ seqs: [1, 2, 3, 5], error: undefined });
-  expect(client.asked).toEqual(['', 'c2', 'c2', 'c3']);
+  expect(client.asked).toEqual(['', 'c2', 'c2', 'c3', 'c3']);
 });
 
 test.each([

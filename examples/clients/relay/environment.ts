@@ -29,6 +29,7 @@ export function createRelay({ url, session, webSocketImpl }: Api) {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await session.token()}` },
       body: JSON.stringify({ query: text, variables }),
     });
+    if (response.status >= 500) throw new TypeError(`No answer: ${response.status}.`); // a balancer's
     return (await response.json()) as GraphQLResponse;
   };
   const network = Network.create(

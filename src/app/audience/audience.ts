@@ -301,8 +301,7 @@ class Play {
     for (const member of this.#in(room).slice(0, UNDER_WAY_MAX - this.#underWay.size)) {
       this.#begin(async () => {
         await sleep(this.#chance.between(500, CLAIM_MS_MAX), this.#stopped.signal);
-        await member.claim(boxId);
-        this.tally.counts.shares++;
+        if (await member.claim(boxId)) this.tally.counts.shares++;
       });
     }
   }

@@ -16,7 +16,7 @@ export const MUTATIONS = {
   sendChatMessage: mutation('sendChatMessage', 'replayed'),
   sendLikes: mutation('sendLikes', 'likes'),
   followCreator: mutation('followCreator', 'replayed'),
-  fundTreasureBox: mutation('fundTreasureBox', 'wallet { coins }'),
+  fundTreasureBox: mutation('fundTreasureBox', 'wallet { coins } box { id }'),
   claimTreasureBox: mutation('claimTreasureBox', 'coins wallet { coins }'),
   addAddress: mutation('addAddress', 'address { id }'),
   buyNow: mutation('buyNow', 'order { number }'),

@@ -1,4 +1,4 @@
-import { Connection, type Wire } from './connection.ts';
+import { Connection, Refusal, type Wire } from './connection.ts';
 import { QUERIES } from './documents.ts';
 import { THANKS } from './lines.ts';
 import type { Random } from './random.ts';
@@ -113,13 +113,15 @@ export class Host {
     const id = gift === undefined ? undefined : giftId(gift);
     if (gift !== undefined && id === undefined) return;
     // Named after the goal before it: of servers that look at the same moment, one starts the next.
-    const last = known
-      .map((one) => one.id)
-      .sort()
-      .at(-1);
-    const idempotencyKey = last ? `after-${last}`.slice(0, 64) : newKey();
-    await this.#connection.mutate('startGoal', { streamId, ...goal, giftId: id, idempotencyKey });
-    tally.counts.goals++;
+    const [last] = known; // the newest, as none is open
+    const idempotencyKey = last ? `after-${last.id}`.slice(0, 64) : newKey();
+    try {
+      await this.#connection.mutate('startGoal', { streamId, ...goal, giftId: id, idempotencyKey });
+      tally.counts.goals++;
+    } catch (error) {
+      // Another server was first, with another goal.
+      if (!(error instanceof Refusal && error.code === 'IDEMPOTENCY_CONFLICT')) throw error;
+    }
   }
 
   /** Accepts whoever invites, and invites now and then. */

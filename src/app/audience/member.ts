@@ -20,6 +20,7 @@ export class Member {
   #leave: (() => void) | undefined;
   #coins: number | undefined;
   #addressId: string | undefined;
+  readonly #funded = new Set<string>();
 
   constructor(
     wire: Wire,
@@ -65,11 +66,23 @@ export class Member {
 
   async fundBox(streamId: string, box: { coins: number; shares: number; opensInSeconds: number }): Promise<void> {
     await this.#haveCoins(box.coins);
-    this.#spent(await this.#connection.mutate('fundTreasureBox', { streamId, ...box, idempotencyKey: this.newKey() }));
+    const funded = await this.#connection.mutate<{ wallet: { coins: number }; box: { id: string } }>(
+      'fundTreasureBox',
+      {
+        streamId,
+        ...box,
+        idempotencyKey: this.newKey(),
+      },
+    );
+    this.#funded.add(funded.box.id);
+    this.#spent(funded);
   }
 
-  async claim(boxId: string): Promise<void> {
+  /** Takes a share of a box. Returns whether it may: a box is for others than who has funded it. */
+  async claim(boxId: string): Promise<boolean> {
+    if (this.#funded.has(boxId)) return false;
     this.#spent(await this.#connection.mutate('claimTreasureBox', { boxId }));
+    return true;
   }
 
   /** Buys from an open offer of a stream. Returns whether there was one. */
