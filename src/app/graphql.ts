@@ -29,6 +29,7 @@ import { isPlainOrigin } from '../server/http-guard.ts';
 export type GraphQLApi = GraphQLOverHttp & {
   sockets: SocketTransport;
   fanOut: FanOut;
+  limits: RateLimits;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
 };
 
@@ -88,7 +89,7 @@ export async function createGraphQLApi(config: Config, deps: Deps): Promise<Grap
     // It asks for the schema, and sends what is typed into it.
     graphiql: introspection && !config.persistedOnly ? createGraphiQLPage(services, demo) : undefined,
   });
-  return { ...overHttp, sockets: createGraphQLSockets(shared), fanOut, isAllowedOrigin };
+  return { ...overHttp, sockets: createGraphQLSockets(shared), fanOut, limits: shared.limits, isAllowedOrigin };
 }
 
 /** What a client may see of an error. What is hidden is logged, with the request that met it. */
