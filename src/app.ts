@@ -325,8 +325,8 @@ async function createCounters(
   { redisUrl, rateLimits }: Config,
   { db, bus, log }: { db: Database; bus: Bus; log: Logger },
 ): Promise<PointCounters | undefined> {
-  const { viewer, money, ip } = rateLimits;
-  if (viewer + money + ip === 0) return undefined;
+  const { viewer, money, ip, viewerCost, ipCost } = rateLimits;
+  if (viewer + money + ip + viewerCost + ipCost === 0) return undefined;
   if (!redisUrl) return (await import('./live/points.ts')).createLocalCounters();
   try {
     const { createRedisCounters } = await import('./live/redis-points.ts');

@@ -20,11 +20,17 @@ export type AuthConfig =
 /** The account at Stripe that charges, and the secret that it signs webhooks with. */
 export type StripeConfig = { secretKey: string; webhookSecret: string };
 
-/** Points per minute: of each viewer, of each viewer for what moves money, of each IP address. */
+/** Per minute; 0 is no limit. */
 export type RateLimitsConfig = {
+  /** Root fields of each viewer; of them, those that move money; root fields of each IP address. */
   viewer: number;
   money: number;
   ip: number;
+  /** What the operations of each viewer cost, and those of each IP address. */
+  viewerCost: number;
+  ipCost: number;
+  /** Requests of each IP address to this server. */
+  requests: number;
   /** Whether this machine's own addresses are limited, too. */
   loopback: boolean;
 };
@@ -59,7 +65,6 @@ export type Config = {
   stripe: StripeConfig | undefined;
   /** Whether simulated viewers keep the demo streams alive. */
   simulate: boolean;
-  /** Points (executed root fields) per minute; 0 is no limit. */
   rateLimits: RateLimitsConfig;
   /** WebSockets and streams of events open at once, on this server; 0 is no limit. */
   connectionLimits: ConnectionLimitsConfig;
@@ -119,8 +124,20 @@ const FLUSH_WINDOW_MS_DEFAULT = 20;
 const FLUSH_WINDOW_MS_MAX = 1_000;
 
 /** A lively person taps ten times a second for a while; an address may be that of many people. */
-const RATE_LIMIT_DEFAULTS = { RATE_LIMIT_VIEWER: 6_000, RATE_LIMIT_MONEY: 3_000, RATE_LIMIT_IP: 60_000 } as const;
+const RATE_LIMIT_DEFAULTS = {
+  RATE_LIMIT_VIEWER: 6_000,
+  RATE_LIMIT_MONEY: 3_000,
+  RATE_LIMIT_IP: 60_000,
+  // 1,000 for each root field: ten times a gift, and fifty of the costliest operations.
+  RATE_LIMIT_COST_VIEWER: 6_000_000,
+  RATE_LIMIT_COST_IP: 60_000_000,
+  // A network of a mobile operator, with as many connections as it may have, 24 requests over each.
+  REQUEST_LIMIT_IP: 120_000,
+} as const;
 const RATE_LIMIT_MAX = 10_000_000;
+const RATE_LIMIT_COST_MAX = 10_000_000_000;
+/** Set, they hold for this machine's own addresses, too. */
+const ADDRESS_LIMITS = ['RATE_LIMIT_IP', 'RATE_LIMIT_COST_IP', 'REQUEST_LIMIT_IP'] as const;
 /** Somebody with many tabs and devices; a network of a mobile operator. */
 const CONNECTION_LIMIT_DEFAULTS = { CONNECTION_LIMIT_VIEWER: 50, CONNECTION_LIMIT_IP: 5_000 } as const;
 const CONNECTION_LIMIT_MAX = 1_000_000;
@@ -167,7 +184,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       viewer: readRateLimit(reader, 'RATE_LIMIT_VIEWER'),
       money: readRateLimit(reader, 'RATE_LIMIT_MONEY'),
       ip: readRateLimit(reader, 'RATE_LIMIT_IP'),
-      loopback: reader.get('RATE_LIMIT_IP') !== undefined,
+      viewerCost: readRateLimit(reader, 'RATE_LIMIT_COST_VIEWER', RATE_LIMIT_COST_MAX),
+      ipCost: readRateLimit(reader, 'RATE_LIMIT_COST_IP', RATE_LIMIT_COST_MAX),
+      requests: readRateLimit(reader, 'REQUEST_LIMIT_IP'),
+      loopback: ADDRESS_LIMITS.some((name) => reader.get(name) !== undefined),
     },
     connectionLimits: {
       viewer: readConnectionLimit(reader, 'CONNECTION_LIMIT_VIEWER'),
@@ -345,12 +365,12 @@ function readSwitch(reader: Reader, name: string): boolean | undefined {
   return text === 'on';
 }
 
-function readRateLimit(reader: Reader, name: keyof typeof RATE_LIMIT_DEFAULTS): number {
+function readRateLimit(reader: Reader, name: keyof typeof RATE_LIMIT_DEFAULTS, max = RATE_LIMIT_MAX): number {
   const text = reader.get(name) ?? String(RATE_LIMIT_DEFAULTS[name]);
   if (text === 'off') return 0;
-  const limit = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
-  if (limit <= RATE_LIMIT_MAX) return limit;
-  reader.problem(`${name} is ${shown(text)}: set it to points per minute, up to ${RATE_LIMIT_MAX}, or to off`);
+  const limit = /^\d{1,11}$/.test(text) ? Number(text) : Number.NaN;
+  if (limit <= max) return limit;
+  reader.problem(`${name} is ${shown(text)}: set it to how many a minute, up to ${max}, or to off`);
   return RATE_LIMIT_DEFAULTS[name];
 }
 

@@ -2,9 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
+import { type RateLimits, retryAfterSeconds } from './graphql/rate-limit.ts';
 import { nameRequest } from './graphql/request-id.ts';
 import type { SocketTransport } from './graphql/socket-transport.ts';
 import type { GraphQLServer } from './graphql/yoga.ts';
+import type { RateLimitedError } from './kernel/errors.ts';
 import type { Instruments } from './kernel/instruments.ts';
 import { refuseRequest, secureApiHeaders, secureHeaders } from './server/http-guard.ts';
 import { answerMetrics, type MetricsAccess, type MetricsExport } from './server/metrics-access.ts';
@@ -58,6 +60,8 @@ type Deps = {
   yoga: GraphQLServer;
   isEventStream: (res: ServerResponse) => boolean;
   sockets: SocketTransport;
+  /** What counts the requests of an address. */
+  limits: RateLimits;
   log: Logger;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
   readiness: Readiness;
@@ -125,6 +129,13 @@ export function createHttpServer(deps: Deps): HttpServer {
 
 async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const [path, query] = (req.url ?? '/').split('?', 2);
+  if (path === '/health') return respond(res, 200, { status: 'ok' });
+  if (path === '/ready') {
+    const { status, body } = await deps.readiness.answer();
+    return respond(res, status, body);
+  }
+  const tooMany = deps.limits.refuseRequest(deps.limits.networkOf(req));
+  if (tooMany) return refuseFlood(deps, req, res, tooMany);
   if (path === '/graphql') {
     secureApiHeaders(res);
     const refused = refuseRequest(req, deps.isAllowedOrigin);
@@ -133,11 +144,6 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
       return respond(res, status, { errors: [{ message, extensions: { code } }] });
     }
     return deps.yoga(req, res) as Promise<void>;
-  }
-  if (path === '/health') return respond(res, 200, { status: 'ok' });
-  if (path === '/ready') {
-    const { status, body } = await deps.readiness.answer();
-    return respond(res, status, body);
   }
   if (path === '/metrics' && (await answerMetrics(deps.metrics, deps.metricsAccess, req, res))) return;
   const page = find(deps.pages, path!);
@@ -169,6 +175,15 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
   return respond(res, 404, { errors: [{ message: 'Nothing here. The API is at /graphql.' }] });
 }
 
+/** Pages that may call the API are told, too: without the header they would see a network that is broken. */
+function refuseFlood(deps: Deps, req: IncomingMessage, res: ServerResponse, refusal: RateLimitedError): void {
+  const { origin, host } = req.headers;
+  if (origin !== undefined && deps.isAllowedOrigin(origin, host)) res.setHeader('access-control-allow-origin', origin);
+  const { message, code, retryAfterMs } = refusal;
+  res.setHeader('retry-after', retryAfterSeconds(refusal));
+  respond(res, 429, { errors: [{ message, extensions: { code, retryAfterMs } }] });
+}
+
 /** What a path leads to, by its whole or by all but its last part. */
 function find<Route>(routes: ReadonlyMap<string, Route>, path: string): Route | undefined {
   return routes.get(path) ?? routes.get(path.replace(/[^/]+$/, '*'));
@@ -184,6 +199,11 @@ function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buf
   const { origin, host } = request.headers;
   if (origin !== undefined && !deps.isAllowedOrigin(origin, host)) {
     refuse('403 Forbidden');
+    return;
+  }
+  const tooMany = deps.limits.refuseRequest(deps.limits.networkOf(request));
+  if (tooMany) {
+    refuse(`429 Too Many Requests\r\nretry-after: ${retryAfterSeconds(tooMany)}`);
     return;
   }
   deps.sockets.upgrade(request, socket, head);

@@ -29,6 +29,7 @@ import { isPlainOrigin } from '../server/http-guard.ts';
 export type GraphQLApi = GraphQLOverHttp & {
   sockets: SocketTransport;
   fanOut: FanOut;
+  limits: RateLimits;
   isAllowedOrigin: (origin: string, host: string | undefined) => boolean;
 };
 
@@ -88,7 +89,7 @@ export async function createGraphQLApi(config: Config, deps: Deps): Promise<Grap
     isAllowedOrigin,
     graphiql: hasGraphiQL(config) ? createGraphiQLPage(services, demo) : undefined,
   });
-  return { ...overHttp, sockets: createGraphQLSockets(shared), fanOut, isAllowedOrigin };
+  return { ...overHttp, sockets: createGraphQLSockets(shared), fanOut, limits: shared.limits, isAllowedOrigin };
 }
 
 /** Whether there is GraphiQL: it asks for the schema, and sends what is typed into it. */

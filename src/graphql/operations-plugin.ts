@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from './context.ts';
@@ -20,9 +21,11 @@ export function useOperations(
   };
   const errorsOf = new WeakMap<DocumentNode, readonly GraphQLError[]>();
   return {
-    onParse({ setParseFn }) {
+    onParse({ context, setParseFn }) {
+      const { req } = context as unknown as { req: IncomingMessage };
+      const mayRead = (text: string) => limits.refuseReading(limits.networkOf(req), text);
       setParseFn((source: string | { body: string }) => {
-        const { document, errors } = operations.read(typeof source === 'string' ? source : source.body);
+        const { document, errors } = operations.read(typeof source === 'string' ? source : source.body, mayRead);
         for (const { extensions } of errors.slice(0, 1)) observer.refused(extensions.code);
         if (!document) throw withHttp(errors[0]!);
         errorsOf.set(document, errors);
@@ -37,16 +40,16 @@ export function useOperations(
       setExecuteFn((args: ExecutionArgs) => {
         const context = args.contextValue as Context;
         return observer.observe(args, context, () => {
-          const costly = operations.tooCostly(args);
-          if (costly) return { errors: [withHttp(costly, { status: 400 })] };
-          const admission = limits.admit(context, args);
-          if (!admission) return execute(args);
+          const { error, points } = operations.costOf(args);
+          const costly = error && { errors: [withHttp(error, { status: 400 })] };
+          const admission = limits.admit(context, args, points);
+          if (!admission) return costly ?? execute(args);
           return admission.then((refusal) => {
-            if (refusal && getOperationAST(args.document, args.operationName)?.operation !== 'mutation') {
+            if (refusal && (costly || getOperationAST(args.document, args.operationName)?.operation !== 'mutation')) {
               return refusalResult(refusal);
             }
             context.refusal = refusal; // mutations say it in their unions
-            return execute(args);
+            return costly ?? execute(args);
           });
         });
       });

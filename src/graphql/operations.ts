@@ -12,7 +12,7 @@ import {
 import { Lru } from '../kernel/lru.ts';
 import { executePlan, isPromise, type MaybePromise } from './execution/execute-plan.ts';
 import { planOf } from './execution/plan.ts';
-import { createCostLimit, type ToCost } from './limits/cost.ts';
+import { createCostLimit, type ToCost, type Verdict } from './limits/cost.ts';
 import { type Openness, type ReadDocument, readDocument } from './limits/read-document.ts';
 
 /**
@@ -47,16 +47,22 @@ export type PreparedOperation = {
 /** A text that is no GraphQL, does not fit the schema, or has no such operation. */
 export type RefusedOperation = { errors: readonly GraphQLError[] };
 
+/** Says why a text that is not known is not read. */
+export type MayRead = (text: string) => GraphQLError | undefined;
+
 /** Parses, validates and executes; HTTP and WebSocket share one. */
 export type Operations = {
-  /** Parses and validates a text, or remembers. */
-  read: (text: string) => ReadDocument;
+  /**
+   * Parses and validates a text, or remembers.
+   * @param mayRead asked when the text is not known: why it is not read
+   */
+  read: (text: string, mayRead?: MayRead) => ReadDocument;
   /** As `read`, but a text that is right is remembered for ever: for documents that the operator chose. */
   keep: (text: string) => ReadDocument;
   /** The operation of the text with this name; without a name, the only one. */
-  prepare: (text: string, operationName?: string | null) => PreparedOperation | RefusedOperation;
-  /** Why an operation of a valid document must not be executed, or opened, with these variables: it would cost too much. */
-  tooCostly: (asked: ToCost) => GraphQLError | undefined;
+  prepare: (text: string, operationName?: string | null, mayRead?: MayRead) => PreparedOperation | RefusedOperation;
+  /** What an operation of a valid document costs with these variables, and whether that is too much to execute or open it. */
+  costOf: (asked: ToCost) => Verdict;
   /** Executes an operation of a document that is valid, whoever parsed it. Errors are masked. */
   execute: (
     args: Omit<ExecutionArgs, 'schema'> & Pick<ExecutionInput, 'coercedValues'>,
@@ -90,8 +96,8 @@ export function createOperations({
     ofDocument.set(name, fresh);
     return fresh;
   };
-  const prepare = (text: string, name: string | null = null) => {
-    const { document, errors } = read(text);
+  const prepare = (text: string, name: string | null = null, mayRead?: MayRead) => {
+    const { document, errors } = read(text, mayRead);
     if (!document || errors.length > 0) return { errors };
     return prepareDocument(document, name) ?? { errors: [noSuchOperation()] };
   };
@@ -99,7 +105,7 @@ export function createOperations({
     read,
     keep,
     prepare,
-    tooCostly: createCostLimit(schema, options.maskError),
+    costOf: createCostLimit(schema, options.maskError),
     execute: (args) =>
       prepareDocument(args.document, args.operationName ?? null)?.execute(args) ?? { errors: [noSuchOperation()] },
   };
@@ -131,9 +137,11 @@ function prepareOperation(
 function createReader(schema: GraphQLSchema, openness: Openness): Pick<Operations, 'read' | 'keep'> {
   const cache = new Lru<ReadDocument>(CACHED_CHARACTERS_MAX);
   const kept = new Map<string, ReadDocument>();
-  const read = (text: string): ReadDocument => {
+  const read = (text: string, mayRead?: MayRead): ReadDocument => {
     const known = kept.get(text) ?? cache.get(text);
     if (known) return known;
+    const refusal = mayRead?.(text);
+    if (refusal) return { document: undefined, errors: [refusal] };
     const fresh = readDocument(schema, text, openness);
     // What is refused is not kept: a hundred errors outweigh their text.
     if (fresh.errors.length === 0 && text.length <= CACHED_DOCUMENT_CHARACTERS_MAX) {

@@ -11,6 +11,9 @@ import { nameSocket } from './request-id.ts';
 
 /** Bytes of one WebSocket message at the most; a larger one closes the socket with 1009. */
 export const MESSAGE_SIZE_MAX = 64 * 1024;
+/** Pieces of one message, as frames and as the network brings them: each takes memory, however small it is. */
+const MESSAGE_FRAGMENTS_MAX = 128;
+const MESSAGE_CHUNKS_MAX = 1_024;
 /** How often sockets are pinged; one that has not answered by the next ping is dropped. */
 export const PING_INTERVAL_MS = 12_000;
 /** How long a client may take to answer that its socket is closed. */
@@ -52,6 +55,8 @@ export function createSocketTransport<Extra extends SocketExtra>(
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MESSAGE_SIZE_MAX,
+    maxFragments: MESSAGE_FRAGMENTS_MAX,
+    maxBufferedChunks: MESSAGE_CHUNKS_MAX,
     perMessageDeflate: false,
     handleProtocols,
   });

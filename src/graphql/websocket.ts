@@ -194,12 +194,16 @@ async function prepare(
     ];
   }
   try {
+    const { network } = state.extra;
+    const tooMany = limits.refuseRequest(network);
+    if (tooMany) return [refusalError(tooMany)];
     const { text = payload.query, error: unknownDocument } = persisted.resolve(payload) ?? {};
     if (unknownDocument) {
       observer.refused(unknownDocument.extensions.code);
       return [unknownDocument];
     }
-    const prepared = operations.prepare(text, payload.operationName);
+    const mayRead = (unknown: string) => limits.refuseReading(network, unknown);
+    const prepared = operations.prepare(text, payload.operationName, mayRead);
     if (prepared.errors) {
       observer.refused(prepared.errors[0]?.extensions.code);
       return prepared.errors;
@@ -210,13 +214,13 @@ async function prepare(
       operationName: payload.operationName,
       variableValues: payload.variables,
     };
-    const costly = operations.tooCostly(asked);
+    const { error: costly, points } = operations.costOf(asked);
+    const refusal = await limits.admit(context, asked, points);
+    if (refusal && (costly || prepared.kind !== 'mutation')) return [refusalError(refusal)];
     if (costly) {
       observer.refused(costly.extensions.code);
       return [costly];
     }
-    const refusal = await limits.admit(context, asked);
-    if (refusal && prepared.kind !== 'mutation') return [refusalError(refusal)];
     context.refusal = refusal; // mutations say it in their unions
     return {
       schema,

@@ -91,13 +91,13 @@ export function createGraphQLServer(options: {
           setSubscribeFn(async (subscription) => {
             const context = subscription.contextValue as Context;
             const open = async () => {
-              const costly = operations.tooCostly(subscription);
-              if (costly) return { errors: [costly] };
               const places = [connections.fromNetwork(req), actor ? connections.ofViewer(actor.id) : () => {}];
               for (const release of places) if (release) atClose(res, release);
               if (places.includes(undefined)) return { errors: [tooManyConnections(429)] };
-              const refusal = await limits.admit(context, subscription);
-              return refusal ? refusalResult(refusal) : fanOut.subscribe(subscription);
+              const { error, points } = operations.costOf(subscription);
+              const refusal = await limits.admit(context, subscription, points);
+              if (refusal) return refusalResult(refusal);
+              return error ? { errors: [error] } : fanOut.subscribe(subscription);
             };
             const results = await observer.observe(subscription, context, open);
             if ('return' in results) atClose(res, () => void results.return?.());

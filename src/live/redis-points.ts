@@ -1,12 +1,25 @@
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { type Bucket, localLimiter, type PointCounters, type Spending, spender, WINDOW_SECONDS } from './points.ts';
+import { KEYS_MAX, type PointCounters, type Spending, spenderHere, WINDOW_MS } from './points.ts';
 import { isRedisCluster, type RedisClient, redisClient, unreachable } from './redis-client.ts';
 import { RedisCluster } from './redis-cluster.ts';
 
 /** How long Redis may take to count; longer is the same as down, and nobody waits for it again for a while. */
 const ANSWER_MS_MAX = 250;
 const PAUSE_MS = 1_000;
+
+/** Spends of all budgets of a key. Answers with how long the key still counts, and what is spent of each budget. */
+const SPEND = `
+local answer = {redis.call('pttl', KEYS[1])}
+for n = 2, #ARGV do
+  answer[n] = ARGV[n] == '0' and 0 or redis.call('hincrby', KEYS[1], n, ARGV[n])
+end
+if answer[1] < 0 then
+  redis.call('pexpire', KEYS[1], ARGV[1])
+  answer[1] = tonumber(ARGV[1])
+end
+return answer`;
+const SPEND_SHA = createHash('sha1').update(SPEND).digest('hex');
 
 /** Where keys are counted. */
 type Store = {
@@ -18,9 +31,9 @@ type Store = {
 };
 
 /**
- * Counts in Redis: one command a key, and what is asked for in one turn of the event loop travels together. A key that is over
- * is refused from memory until it begins anew. On a Redis Cluster the keys are spread over the masters: when one is down, its
- * keys cannot be counted, and those of the others can.
+ * Counts in Redis: one command a key, whatever number of budgets it has, and what is asked for in one turn of the event loop
+ * travels together. A key that is over is refused from memory until it begins anew. On a Redis Cluster the keys are spread over
+ * the masters: when one is down, its keys cannot be counted, and those of the others can.
  * @param setting REDIS_URL
  * @param deployment names the database: servers on other ones count for themselves
  * @throws {StartError} when Redis cannot be reached at start
@@ -28,50 +41,90 @@ type Store = {
 export async function createRedisCounters(setting: string, deployment: string, log: Logger): Promise<PointCounters> {
   const store = (await isRedisCluster(setting)) ? await clusterStore(setting, log) : await singleStore(setting, log);
   const pausedUntilMs = new WeakMap<RedisClient, number>();
+  const spendThere = async (key: string, points: readonly number[]): Promise<Counted | undefined> => {
+    const server = store.serverOf(key);
+    if (!server?.isReady || performance.now() < (pausedUntilMs.get(server) ?? 0)) return undefined;
+    const late = () => pausedUntilMs.set(server, performance.now() + PAUSE_MS);
+    return inTime(
+      count(server, key, points).catch((error: unknown) => {
+        store.onError(error);
+        return undefined;
+      }),
+      late,
+    );
+  };
   return {
-    bucket: (name, limit) => {
-      const keyPrefix = `hadiya:points:${deployment}:${name}`;
-      const spenders = new WeakMap<RedisClient, Bucket['spend']>();
-      const spenderOf = (server: RedisClient) => {
-        const spend = spenders.get(server) ?? spender(limiterOn(server, keyPrefix, limit), store.onError);
-        spenders.set(server, spend);
-        return spend;
-      };
+    purses: (name, limits) => {
+      const prefix = `hadiya:purses:${deployment}:${name}:`;
+      const over = new Over(limits.length);
       return {
         spend: async (key, points) => {
-          const server = store.serverOf(`${keyPrefix}:${key}`);
-          if (!server || performance.now() < (pausedUntilMs.get(server) ?? 0)) return { kind: 'DOWN' };
-          const late = () => pausedUntilMs.set(server, performance.now() + PAUSE_MS);
-          return inTime(spenderOf(server)(key, points), late);
+          const refused = over.look(key, points);
+          if (refused) return refused;
+          const counted = await spendThere(prefix + key, points);
+          if (!counted) return { kind: 'DOWN' };
+          over.note(key, counted, limits);
+          return over.look(key, points) ?? { kind: 'SPENT' };
         },
-        spendHere: spender(localLimiter(name, limit)),
+        spendHere: spenderHere(limits),
       };
     },
     close: store.close,
   };
 }
 
-function limiterOn(server: RedisClient, keyPrefix: string, limit: number): RateLimiterRedis {
-  return new RateLimiterRedis({
-    storeClient: server,
-    useRedisPackage: true,
-    rejectIfRedisNotReady: true,
-    keyPrefix,
-    points: limit,
-    duration: WINDOW_SECONDS,
-    inMemoryBlockOnConsumed: limit + 1,
+/** How long a key still counts, and what is spent of each of its budgets; 0 where nothing was asked for. */
+type Counted = { leftMs: number; spent: readonly number[] };
+
+async function count(server: RedisClient, key: string, points: readonly number[]): Promise<Counted> {
+  const options = { keys: [key], arguments: [WINDOW_MS, ...points].map(String) };
+  const answer = await server.evalSha(SPEND_SHA, options).catch((error: unknown) => {
+    if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return server.eval(SPEND, options);
+    throw error;
   });
+  const [leftMs, ...spent] = answer as number[];
+  return { leftMs: leftMs!, spent };
 }
 
-async function inTime(spending: Promise<Spending>, onLate: () => void): Promise<Spending> {
+/** Budgets that are known to be over: nobody asks Redis for them until their key begins anew. Bounded. */
+class Over {
+  readonly #known = new Map<string, { untilMs: number; isOver: boolean[] }>();
+
+  constructor(private readonly budgets: number) {}
+
+  look(key: string, points: readonly number[]): Spending | undefined {
+    const known = this.#known.get(key);
+    if (!known) return undefined;
+    const leftMs = known.untilMs - performance.now();
+    if (leftMs <= 0) {
+      this.#known.delete(key);
+      return undefined;
+    }
+    const isOver = points.some((wanted, n) => wanted > 0 && known.isOver[n]);
+    return isOver ? { kind: 'OVER', retryAfterMs: Math.ceil(leftMs) } : undefined;
+  }
+
+  note(key: string, { leftMs, spent }: Counted, limits: readonly number[]): void {
+    if (!spent.some((points, n) => points > limits[n]!)) return;
+    const { isOver } = this.#known.get(key) ?? { isOver: new Array<boolean>(this.budgets).fill(false) };
+    for (const [n, points] of spent.entries()) if (points > limits[n]!) isOver[n] = true;
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size < KEYS_MAX) break;
+      this.#known.delete(oldest);
+    }
+    this.#known.set(key, { untilMs: performance.now() + leftMs, isOver });
+  }
+}
+
+async function inTime<Answer>(answer: Promise<Answer>, onLate: () => void): Promise<Answer | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Spending>((resolve) => {
+  const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => {
       onLate();
-      resolve({ kind: 'DOWN' });
+      resolve(undefined);
     }, ANSWER_MS_MAX);
   });
-  const first = await Promise.race([spending, late]);
+  const first = await Promise.race([answer, late]);
   clearTimeout(timer);
   return first;
 }

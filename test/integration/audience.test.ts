@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import { startAudience } from '../../src/app/audience/audience.ts';
 import { ROOMS, script } from '../../src/app/audience/script.ts';
+import { NO_RATE_LIMITS } from '../support/app.ts';
 import { exited } from '../support/exit.ts';
 import { within } from '../support/feed.ts';
 import { endStream, mutate, query, sendGift, signIn, succeed } from '../support/operations.ts';
@@ -190,7 +191,7 @@ describe('a server that refuses', () => {
   testQuiet('is not hammered, and its limits hold for the audience, too', async ({ db }) => {
     const server = await startServer({
       databaseUrl: db.url,
-      config: { rateLimits: { viewer: 4, money: 2, ip: 0, loopback: true } },
+      config: { rateLimits: { ...NO_RATE_LIMITS, viewer: 4, money: 2, loopback: true } },
     });
     const audience = startAudience({ ...LIVELY, url: new URL(server.url).origin, log: { warn: () => undefined } });
     await expect.poll(() => audience.counts().refused).toBeGreaterThan(0);

@@ -1,7 +1,14 @@
-/** Rate limits: executed root fields count, per viewer and per address, over every transport; and what they do without Redis. */
+/**
+ * Rate limits: executed root fields and what operations cost count, per viewer and per address, over every transport; requests and
+ * documents that are not known count before that; and what they do without Redis.
+ */
 import { randomUUID } from 'node:crypto';
 import { createClient } from 'redis';
 import { expect, onTestFinished } from 'vitest';
+import type { RateLimitsConfig } from '../../src/config.ts';
+import { REFUSED_COST } from '../../src/graphql/limits/cost.ts';
+import { READ_CHARACTERS_PER_MINUTE_MAX } from '../../src/graphql/rate-limit.ts';
+import { NO_RATE_LIMITS } from '../support/app.ts';
 import { LIVE_EVENTS, mutationDocument, WALLET_UPDATES } from '../support/documents.ts';
 import { test } from '../support/fixtures.ts';
 import {
@@ -18,17 +25,16 @@ import { startRedis } from '../support/redis.ts';
 import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 import { kindOf } from './support/moderation.ts';
 
-const OFF = { viewer: 0, money: 0, ip: 0, loopback: false };
 /** Somebody else's address, as a proxy would write it. */
 const forwarded = (address: string) => ({ headers: { 'x-forwarded-for': address } });
 
 async function start(
   db: { url: string },
-  limits: Partial<typeof OFF>,
+  limits: Partial<RateLimitsConfig>,
   options: Partial<ServerOptions> & { trustProxy?: number } = {},
 ): Promise<Server> {
   const { trustProxy = 0, ...rest } = options;
-  const config = { rateLimits: { ...OFF, ...limits }, trustProxy };
+  const config = { rateLimits: { ...NO_RATE_LIMITS, ...limits }, trustProxy };
   const server = await startServer({ ...rest, databaseUrl: db.url, config });
   onTestFinished(() => server.close());
   return server;
@@ -155,7 +161,11 @@ test('an operation is one round trip to Redis, one that is over none, and one th
 }) => {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
-  const server = await start(db, { viewer: 5, money: 5, ip: 100, loopback: true }, { redis: redis.url });
+  const server = await start(
+    db,
+    { viewer: 5, money: 5, ip: 100, viewerCost: 1_000, ipCost: 9_000, loopback: true },
+    { redis: redis.url },
+  );
   const viewer = await signIn(server);
   const monitor = createClient({ url: redis.url });
   monitor.on('error', () => undefined);
@@ -166,7 +176,7 @@ test('an operation is one round trip to Redis, one that is over none, and one th
     await work();
     return (await evals(monitor)) - before;
   };
-  // One command a bucket: viewer and address; they travel together.
+  // One command for the viewer and one for the address, whatever they have budgets for; they travel together.
   expect(await counted(() => viewer.api.request(ME))).toBe(2);
   expect(await counted(() => viewer.api.request(fields(5)))).toBe(2);
   expect(await counted(() => viewer.api.request(ME))).toBe(1); // the viewer is over: only the address is counted
@@ -175,9 +185,9 @@ test('an operation is one round trip to Redis, one that is over none, and one th
   expect(await counted(() => free.api.request(ME))).toBe(0);
 });
 
-/** How many commands have counted points so far. */
+/** How many commands have counted points so far: a script that a Redis does not know yet is sent once more, in full. */
 async function evals(monitor: { info: (section: string) => Promise<string> }): Promise<number> {
-  return Number(/cmdstat_eval:calls=(\d+)/.exec(await monitor.info('commandstats'))?.[1] ?? 0);
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await monitor.info('commandstats'))?.[1] ?? 0);
 }
 
 test('while Redis is down, money is closed and the rest is open, counted here; then all works again', async ({
@@ -287,4 +297,114 @@ test('a client of the older media type gets the same answer with 200', async ({ 
   await viewer.api.request(ME);
   const answer = await viewer.api.request(ME, {}, { headers: { accept: 'application/json' } });
   expect(answer).toMatchObject({ status: 200, errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
+});
+
+/** A page of so many streams: it costs 5, and 4 for each. */
+const PAGE = 'query ($first: Int) { liveStreams(first: $first) { edges { node { id title } } } }';
+/** Over what an operation may cost, when it asks for 100. */
+const TOO_LARGE = `query ($first: Int) { liveStreams(first: $first) { edges { node { events(first: 100) { edges { node {
+  ${Array.from({ length: 12 }, (_, n) => `s${n}: seq`).join(' ')} } } } } } } }`;
+
+test('what an operation costs counts, over all transports, before it is executed', async ({ db }) => {
+  const server = await start(db, { viewerCost: 2_000 });
+  const [creator, viewer] = [await signIn(server), await signIn(server)];
+  const streamId = (await startStream(creator)).id;
+  const socket = await server.ws({ token: viewer.token });
+  const feed = server.sse(LIVE_EVENTS, { streamId, after: '' }, viewer.token);
+  await feed.next();
+  const limited = [{ extensions: { code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) } }];
+  // A feed with all that events have costs 811, and two large pages 810; a small one fits, a large one does not.
+  expect(await codeOf(viewer, PAGE, { first: 100 })).toBe(undefined);
+  expect((await socket.query(PAGE, { first: 100 })).errors).toBe(undefined);
+  for (let n = 0; n < 3; n++) expect(await codeOf(viewer, PAGE, { first: 1 })).toBe(undefined);
+  const refused = await viewer.api.request(PAGE, { first: 100 });
+  expect(refused).toMatchObject({ data: null, status: 429, errors: limited });
+  // From then on nothing is, as what does not fit counts, too: reads, subscriptions, mutations.
+  expect((await socket.query(PAGE, { first: 1 })).errors).toMatchObject(limited);
+  expect((await socket.subscribe(WALLET_UPDATES).closed).errors).toMatchObject(limited);
+  expect((await server.sse(WALLET_UPDATES, {}, viewer.token).closed).errors).toMatchObject(limited);
+  expect(kindOf(await sendChatMessage(viewer, streamId, 'hello'))).toBe('RateLimitedError');
+  // What is open goes on, and others are not concerned.
+  succeed(await sendChatMessage(creator, streamId, 'still here?'));
+  expect(await feed.next()).toMatchObject({ liveEvents: { node: { text: 'still here?' } } });
+});
+
+test('an operation that costs too much is refused, and counts', async ({ db }) => {
+  const server = await start(db, { viewerCost: 3 * REFUSED_COST, ipCost: 5 * REFUSED_COST }, { trustProxy: 1 });
+  const from = forwarded('203.0.113.7');
+  const ask = async (viewer: Actor) =>
+    (await viewer.api.request(TOO_LARGE, { first: 100 }, from)).errors?.[0]?.extensions?.code;
+  const [one, two] = [await signIn(server), await signIn(server)];
+  for (let n = 0; n < 3; n++) expect(await ask(one)).toBe('OPERATION_TOO_COSTLY');
+  expect(await ask(one)).toBe('RATE_LIMITED');
+  const socket = await server.raw({ headers: from.headers });
+  await socket.init({ authorization: `Bearer ${two.token}` });
+  const onSocket = async () => {
+    socket.subscribe('1', TOO_LARGE, { first: 100 });
+    return await socket.messages.next();
+  };
+  const error = (code: string) => ({ type: 'error', payload: [{ extensions: { code } }] });
+  expect(await onSocket()).toMatchObject(error('OPERATION_TOO_COSTLY'));
+  expect(await onSocket()).toMatchObject(error('RATE_LIMITED')); // the address: four and one are five
+  expect(await ask(two)).toBe('RATE_LIMITED');
+});
+
+test('requests of an address count before anything of them is looked at', async ({ db }) => {
+  const config = { requests: 20 };
+  const server = await start(db, config, { trustProxy: 1 });
+  const viewer = await signIn(server);
+  const post = (address: string, body: string, url = server.url) =>
+    fetch(url, { method: 'POST', body, headers: { 'content-type': 'application/json', 'x-forwarded-for': address } });
+  const socket = await server.raw({ headers: { 'x-forwarded-for': '2001:db8:0:7::1' } });
+  await socket.init({ authorization: `Bearer ${viewer.token}` });
+  for (let n = 1; n < 20; n++) expect((await post(`2001:db8:0:7::${n}`, '{"query": ')).status).toBe(400);
+  const refused = await post('2001:db8:0:7:ffff::1', JSON.stringify({ query: ME }));
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
+  expect((await post('2001:db8:0:7::1', '{}', `${new URL(server.url).origin}/webhooks/stripe`)).status).toBe(429);
+  await expect(server.raw({ headers: { 'x-forwarded-for': '2001:db8:0:7::1' } })).rejects.toThrow('429');
+  // What is open stays open, and is answered so, whatever it asks for.
+  for (const query of [ME, '{ __typename }', '{ nothing', 'subscription { walletUpdates { coins } }']) {
+    socket.subscribe('1', query);
+    expect(await socket.messages.next()).toMatchObject({ payload: [{ extensions: { code: 'RATE_LIMITED' } }] });
+  }
+  // Probes, the network next door, and this machine are not concerned.
+  const health = `${new URL(server.url).origin}/health`;
+  expect((await fetch(health, { headers: { 'x-forwarded-for': '2001:db8:0:7::1' } })).status).toBe(200);
+  expect((await post('2001:db8:0:8::1', JSON.stringify({ query: '{ __typename }' }))).status).toBe(200);
+  for (let n = 0; n < 25; n++) expect(await codeOf(viewer, ME)).toBe(undefined);
+});
+
+test('documents that have to be read count by their length, right or wrong; what is known is executed all the same', async ({
+  db,
+}) => {
+  const server = await start(db, { requests: 10_000 }, { trustProxy: 1 });
+  const viewer = await signIn(server);
+  const from = forwarded('198.51.100.7');
+  const http = async (document: string, headers = from) =>
+    await viewer.api.request(document, {}, { headers: headers.headers });
+  expect((await http(ME)).data).toEqual({ me: { id: viewer.id } });
+  const long = (start: string) => start.padEnd(60_000);
+  const allowed = Math.floor(READ_CHARACTERS_PER_MINUTE_MAX / 61_000);
+  const codes = new Map<unknown, number>();
+  for (let n = 0; n < allowed + 5; n++) {
+    const { errors, status } = await http(long(['{ __typename }', '{ nothing }', '{ me {'][n % 3]!));
+    const code = errors?.[0]?.extensions?.code;
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+    if (code === 'RATE_LIMITED') expect(status).toBe(429);
+  }
+  expect(codes.get('RATE_LIMITED')).toBeGreaterThanOrEqual(4);
+  expect(codes.get('GRAPHQL_VALIDATION_FAILED')).toBeGreaterThan(20);
+  expect(codes.get('GRAPHQL_PARSE_FAILED')).toBeGreaterThan(20);
+  expect((await http(ME)).data).toEqual({ me: { id: viewer.id } });
+  const socket = await server.raw({ headers: from.headers });
+  await socket.init({ authorization: `Bearer ${viewer.token}` });
+  socket.subscribe('1', long('{ me {'));
+  expect(await socket.messages.next()).toMatchObject({ payload: [{ extensions: { code: 'RATE_LIMITED' } }] });
+  socket.subscribe('2', ME);
+  expect(await socket.messages.next()).toMatchObject({ payload: { data: { me: { id: viewer.id } } } });
+  expect((await http(long('{ me {'), forwarded('198.51.100.8'))).errors).toMatchObject([
+    { extensions: { code: 'GRAPHQL_PARSE_FAILED' } },
+  ]);
 });

@@ -154,21 +154,21 @@ test('points are counted over all servers; those of a dead master are not, and t
   onTestFinished(() => {
     for (const one of counters) one.close();
   });
-  const [a, b] = counters.map((one) => one.bucket('money', 3));
+  const [a, b] = counters.map((one) => one.purses('money', [3, 100]));
   const keys = Array.from({ length: 30 }, (_, n) => String(n));
-  const keyOf = (key: string) => `hadiya:points:${DEPLOYMENT}:money:${key}`;
+  const keyOf = (key: string) => `hadiya:purses:${DEPLOYMENT}:money:${key}`;
   for (const key of keys)
-    expect([await a!.spend(key, 2), await b!.spend(key, 1)]).toEqual([{ kind: 'SPENT' }, { kind: 'SPENT' }]);
-  for (const key of keys) expect(await b!.spend(key, 1)).toMatchObject({ kind: 'OVER' });
+    expect([await a!.spend(key, [2, 1]), await b!.spend(key, [1, 1])]).toEqual([{ kind: 'SPENT' }, { kind: 'SPENT' }]);
+  for (const key of keys) expect(await b!.spend(key, [1, 1])).toMatchObject({ kind: 'OVER' });
   const victim = redis.masterOf(keyOf('0'));
   await victim.kill();
-  await expect.poll(async () => (await a!.spend('0', 1)).kind).toBe('DOWN');
+  await expect.poll(async () => (await a!.spend('0', [1, 0])).kind).toBe('DOWN');
   for (const key of keys) {
     const expected = redis.masterOf(keyOf(key)) === victim ? 'DOWN' : 'OVER';
-    await expect.poll(async () => (await a!.spend(key, 1)).kind).toBe(expected);
+    await expect.poll(async () => (await a!.spend(key, [1, 0])).kind).toBe(expected);
   }
   await victim.restart();
-  await expect.poll(async () => (await a!.spend('0', 1)).kind).toBe('SPENT'); // it kept nothing
+  await expect.poll(async () => (await a!.spend('0', [1, 0])).kind).toBe('SPENT'); // it kept nothing
 });
 
 test('several URLs that are no cluster are refused', async () => {

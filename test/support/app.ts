@@ -19,7 +19,7 @@ export type TestAppOptions = {
 export const FAN_OUT = { shared: process.env.TEST_FAN_OUT !== 'alone', windowMs: 20 };
 
 /** Tests ask for more than people do; those of the limits set their own. */
-export const NO_RATE_LIMITS = { viewer: 0, money: 0, ip: 0, loopback: false };
+export const NO_RATE_LIMITS = { viewer: 0, money: 0, ip: 0, viewerCost: 0, ipCost: 0, requests: 0, loopback: false };
 
 /** Likewise: a test's crowd is one address, and often one viewer. */
 export const NO_CONNECTION_LIMITS = { viewer: 0, ip: 0, loopback: false };

@@ -29,7 +29,15 @@ describe('what holds without settings', () => {
       operators: ['demo:operator'],
       voucherSecret: undefined,
       simulate: true,
-      rateLimits: { viewer: 6_000, money: 3_000, ip: 60_000, loopback: false },
+      rateLimits: {
+        viewer: 6_000,
+        money: 3_000,
+        ip: 60_000,
+        viewerCost: 6_000_000,
+        ipCost: 60_000_000,
+        requests: 120_000,
+        loopback: false,
+      },
       connectionLimits: { viewer: 50, ip: 5_000, loopback: false },
       trustProxy: 0,
       allowedOrigins: [],
@@ -47,7 +55,7 @@ describe('what holds without settings', () => {
 
   test('an empty variable counts as unset', () => {
     const names =
-      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL JWT_AUDIENCE JWT_ISSUER VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS METRICS_PORT METRICS_TOKEN DRAIN_DELAY_MS DRAIN_SPREAD_MS OTEL_SDK_DISABLED OTEL_TRACES_EXPORTER OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'.split(
+      'PORT HOST DATABASE_URL REDIS_URL DATA_DIR JWT_SECRET JWKS_URL JWT_AUDIENCE JWT_ISSUER VOUCHER_SECRET STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET SIMULATE LOG_LEVEL OPERATORS SHARED_FAN_OUT FLUSH_WINDOW_MS RATE_LIMIT_VIEWER RATE_LIMIT_MONEY RATE_LIMIT_IP RATE_LIMIT_COST_VIEWER RATE_LIMIT_COST_IP REQUEST_LIMIT_IP CONNECTION_LIMIT_VIEWER CONNECTION_LIMIT_IP TRUST_PROXY DATABASE_REPLICA_URL ALLOWED_ORIGINS INTROSPECTION PERSISTED_DOCUMENTS PERSISTED_ONLY EVENT_RETENTION_DAYS METRICS_PORT METRICS_TOKEN DRAIN_DELAY_MS DRAIN_SPREAD_MS OTEL_SDK_DISABLED OTEL_TRACES_EXPORTER OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'.split(
         ' ',
       );
     expect(loadConfig(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(loadConfig({}));
@@ -63,6 +71,16 @@ describe('what holds without settings', () => {
     });
   });
 });
+
+const OWN_LIMITS = {
+  viewer: 100,
+  money: 0,
+  ip: 0,
+  viewerCost: 10_000_000_000,
+  ipCost: 0,
+  requests: 600,
+  loopback: true,
+};
 
 describe('settings', () => {
   test('each is taken over', () => {
@@ -83,6 +101,9 @@ describe('settings', () => {
       RATE_LIMIT_VIEWER: '100',
       RATE_LIMIT_MONEY: 'off',
       RATE_LIMIT_IP: '0',
+      RATE_LIMIT_COST_VIEWER: '10000000000',
+      RATE_LIMIT_COST_IP: 'off',
+      REQUEST_LIMIT_IP: '600',
       CONNECTION_LIMIT_VIEWER: 'off',
       CONNECTION_LIMIT_IP: '7',
       TRUST_PROXY: '2',
@@ -106,7 +127,7 @@ describe('settings', () => {
       voucherSecret: SECRET,
       stripe: { secretKey: 'sk_test_51Hadiya', webhookSecret: 'whsec_Hadiya' },
       simulate: true,
-      rateLimits: { viewer: 100, money: 0, ip: 0, loopback: true },
+      rateLimits: OWN_LIMITS,
       connectionLimits: { viewer: 0, ip: 7, loopback: true },
       trustProxy: 2,
       allowedOrigins: ['https://shop.example.com', 'http://localhost:5173'],
@@ -172,6 +193,16 @@ describe('tokens', () => {
     for (const [name, value] of Object.entries(scope)) {
       expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(/^JWT_AUDIENCE and JWT_ISSUER need/)]);
     }
+  });
+});
+
+describe('wrong limits', () => {
+  test.each([
+    ['RATE_LIMIT_COST_VIEWER', '10000000001'],
+    ['RATE_LIMIT_COST_IP', '1e9'],
+    ['REQUEST_LIMIT_IP', '10000001'],
+  ])('%s=%s gives one line that says the most', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(/a minute, up to 1\d+, or to off$/)]);
   });
 });
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { getIntrospectionQuery, getOperationAST, parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { COST_LIMITS, costOf, createCostLimit } from '../../src/graphql/limits/cost.ts';
+import { COST_LIMITS, costOf, createCostLimit, REFUSED_COST } from '../../src/graphql/limits/cost.ts';
 import { readDocument } from '../../src/graphql/limits/read-document.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import * as documents from '../support/documents.ts';
@@ -57,7 +57,8 @@ test('the verdict on a cost is remembered by page size, and only by that', () =>
   const document = parse(
     'query ($n: Int, $id: ID!) { liveStreams(first: $n) { edges { node { id } } } node(id: $id) { id } }',
   );
-  for (const id of ['x', 'y']) expect(judge({ document, variableValues: { n: 5, id } })).toBeUndefined();
+  for (const id of ['x', 'y'])
+    expect(judge({ document, variableValues: { n: 5, id } })).toEqual({ error: undefined, points: 22 });
   const inner = 'a b c d e f g h i j k l m n o p'
     .split(' ')
     .map((alias) => `${alias}: seq`)
@@ -65,9 +66,10 @@ test('the verdict on a cost is remembered by page size, and only by that', () =>
   const large = parse(
     `query ($n: Int) { liveStreams(first: $n) { edges { node { events(first: $n) { edges { node { ${inner} } } } } } } }`,
   );
-  expect(judge({ document: large, variableValues: { n: 1 } })).toBeUndefined();
+  expect(judge({ document: large, variableValues: { n: 1 } }).error).toBeUndefined();
   const refusal = judge({ document: large, variableValues: { n: 100 } });
-  expect(refusal?.extensions).toMatchObject({ code: 'OPERATION_TOO_COSTLY', limit: 'complexity' });
+  expect(refusal.points).toBe(REFUSED_COST);
+  expect(refusal.error?.extensions).toMatchObject({ code: 'OPERATION_TOO_COSTLY', limit: 'complexity' });
   expect(judge({ document: large, variableValues: { n: 100 } })).toBe(refusal);
-  expect(judge({ document: large, variableValues: { n: 1 } })).toBeUndefined();
+  expect(judge({ document: large, variableValues: { n: 1 } }).error).toBeUndefined();
 });

@@ -1,9 +1,11 @@
 import { builder } from '../../graphql/builder.ts';
 import { toRowId } from '../../graphql/global-id.ts';
+import { textCost } from '../../graphql/limits/field-costs.ts';
 import { MoneyType } from '../../graphql/money.ts';
 import { implementNode } from '../../graphql/node.ts';
 import { topics } from '../../live/topics.ts';
 import type { MerchantView, ProductView, VariantView } from './catalog.api.ts';
+import { DESCRIPTION_LENGTH_MAX, MEDIA_URLS_MAX, URL_LENGTH_MAX } from './catalog.rules.ts';
 
 /** The kinds of merchant. */
 export const MerchantKindEnum = builder.enumType('MerchantKind', {
@@ -75,8 +77,16 @@ implementNode(ProductType, {
   fields: (t) => ({
     kind: t.expose('kind', { type: ProductKindEnum, public: true, description: 'Which kind of product.' }),
     title: t.exposeString('title', { public: true, description: 'What it is called.' }),
-    description: t.exposeString('description', { public: true, description: 'What it is.' }),
-    mediaUrls: t.exposeStringList('mediaUrls', { public: true, description: 'Pictures and videos, best first.' }),
+    description: t.exposeString('description', {
+      public: true,
+      complexity: textCost(DESCRIPTION_LENGTH_MAX),
+      description: 'What it is.',
+    }),
+    mediaUrls: t.exposeStringList('mediaUrls', {
+      public: true,
+      complexity: MEDIA_URLS_MAX * textCost(URL_LENGTH_MAX),
+      description: 'Pictures and videos, best first.',
+    }),
     status: t.field({
       type: ProductStatusEnum,
       public: true,

@@ -24,6 +24,12 @@ export const COST_LIMITS = {
   depth: 16,
 } as const;
 
+/**
+ * What an operation that costs too much, or that cannot be costed, takes of the budgets: nothing is executed, but the cost had
+ * to be worked out.
+ */
+export const REFUSED_COST = 6_000;
+
 /** Combinations of page sizes whose cost is remembered for one operation. */
 const KNOWN_SIZES_MAX = 64;
 
@@ -37,13 +43,18 @@ export type ToCost = {
 type Cost = { complexity: number; breadth: number; depth: number };
 /** The verdict on an operation, by the values of its variables that say how many items are wanted. */
 type Judged = { operation: OperationDefinitionNode; sizes: readonly string[]; verdicts: Map<string, Verdict> };
-type Verdict = { error: GraphQLError | undefined };
 
-/** Says why an operation must not be executed; undefined when it may. Nearly free for what was asked before. */
+/** Why an operation must not be executed, if it must not, and what it takes of the budgets. */
+export type Verdict = { error: GraphQLError | undefined; points: number };
+
+/** There is nothing to execute, or the execution refuses it before it begins. */
+const NOTHING: Verdict = { error: undefined, points: 0 };
+
+/** Costs operations. Nearly free for what was asked before. */
 export function createCostLimit(
   schema: GraphQLSchema,
   maskError: (error: unknown) => Error,
-): (asked: ToCost) => GraphQLError | undefined {
+): (asked: ToCost) => Verdict {
   const known = new WeakMap<DocumentNode, Map<string, Judged>>();
   const judgedOf = (document: DocumentNode, name: string | null | undefined): Judged | undefined => {
     const ofDocument = known.get(document) ?? new Map<string, Judged>();
@@ -59,24 +70,25 @@ export function createCostLimit(
   };
   return ({ document, operationName, variableValues }) => {
     const judged = judgedOf(document, operationName);
-    if (!judged) return undefined; // there is nothing to execute
+    if (!judged) return NOTHING;
     const { operation, sizes, verdicts } = judged;
     const key = sizes.length === 0 ? '' : keyOf(sizes, variableValues);
     const verdict = verdicts.get(key);
-    if (verdict) return verdict.error;
+    if (verdict) return verdict;
     const values = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
-    if (!values.coerced) return undefined; // the execution refuses them, before it begins
+    if (!values.coerced) return NOTHING;
     let cost: Cost;
     try {
       cost = costOf(schema, document, operation, variableValues ?? {});
     } catch (error) {
       // Arguments that break a rule, or that a variable leaves without a value. What cannot be costed is not executed.
-      return maskError(error) as GraphQLError;
+      return { error: maskError(error) as GraphQLError, points: REFUSED_COST };
     }
-    const fresh = { error: exceededBy(cost) };
+    const error = exceededBy(cost);
+    const fresh = { error, points: error ? REFUSED_COST : cost.complexity };
     if (verdicts.size >= KNOWN_SIZES_MAX) verdicts.clear();
     verdicts.set(key, fresh);
-    return fresh.error;
+    return fresh;
   };
 }
 

@@ -21,6 +21,8 @@ export const DOCUMENT_LIMITS = {
   /** Places where fragments are spread. */
   spreads: 100,
   aliases: 60,
+  /** Characters of an alias, or of the name of an operation or fragment: an answer repeats an alias for every item. */
+  nameLength: 128,
   directives: 50,
   /** At one field, fragment or operation. */
   directivesInOnePlace: 5,
@@ -47,6 +49,7 @@ const WORDS: Record<DocumentLimit, string> = {
   fragments: 'fragments',
   spreads: 'fragment spreads',
   aliases: 'aliases',
+  nameLength: 'characters in a name',
   directives: 'directives',
   directivesInOnePlace: 'directives in one place',
   nesting: 'selection sets within each other',

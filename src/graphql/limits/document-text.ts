@@ -3,6 +3,7 @@ import {
   type DirectiveNode,
   type DocumentNode,
   Kind,
+  type NameNode,
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
@@ -13,6 +14,7 @@ export type TextCounts = {
   fragments: number;
   spreads: number;
   aliases: number;
+  nameLength: number;
   directives: number;
   directivesInOnePlace: number;
   nesting: number;
@@ -29,6 +31,7 @@ export function countText(document: DocumentNode, limits: TextCounts): keyof Tex
         : undefined;
     if (!known) continue; // types: the validation refuses them
     counter.count(known.kind === Kind.OPERATION_DEFINITION ? 'operations' : 'fragments');
+    counter.name(known.name);
     counter.directives(known.directives);
     for (const { defaultValue, directives } of known.variableDefinitions ?? []) {
       if (defaultValue) counter.value(defaultValue, 0);
@@ -46,6 +49,7 @@ class Counter {
     fragments: 0,
     spreads: 0,
     aliases: 0,
+    nameLength: 0,
     directives: 0,
     directivesInOnePlace: 0,
     nesting: 0,
@@ -60,6 +64,11 @@ class Counter {
     if (this.#counts[what] > this.limits[what]) this.exceeded ??= what;
   }
 
+  /** Of what a client names itself: answers and errors repeat it. */
+  name(node: NameNode | undefined): void {
+    if (node && node.value.length > this.limits.nameLength) this.exceeded ??= 'nameLength';
+  }
+
   selections({ selections }: SelectionSetNode, nesting: number): void {
     if (nesting > this.limits.nesting) this.exceeded ??= 'nesting';
     for (const selection of selections) {
@@ -67,6 +76,7 @@ class Counter {
       this.directives(selection.directives);
       if (selection.kind === Kind.FIELD) {
         if (selection.alias) this.count('aliases');
+        this.name(selection.alias);
         this.#arguments(selection.arguments);
       } else if (selection.kind === Kind.FRAGMENT_SPREAD) {
         this.count('spreads');

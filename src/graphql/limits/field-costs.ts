@@ -22,9 +22,16 @@ export const FIELD_COSTS = {
   mutation: 50,
   /** Opens a source; what is below is what each event costs. */
   subscription: 20,
+  /** So many characters that a text may have: what is long costs more, as answers hold it again and again. */
+  textCharacters: 200,
   /** Items that a list without an argument for its length is taken to have. */
   listItems: 10,
 } as const;
+
+/** What a text costs that may have so many characters; for the `complexity` of its field. */
+export function textCost(lengthMax: number): number {
+  return Math.ceil(lengthMax / FIELD_COSTS.textCharacters);
+}
 
 /** Arguments that say how many items are wanted. */
 export const SIZE_ARGUMENTS: readonly string[] = ['first', 'last'];

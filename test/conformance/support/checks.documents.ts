@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import { COST_LIMITS } from '../../../src/graphql/limits/cost.ts';
 import { DOCUMENT_LIMITS, type DocumentLimit } from '../../../src/graphql/limits/document-limits.ts';
+import { FIELD_COSTS } from '../../../src/graphql/limits/field-costs.ts';
 import type { Check } from './checks.ts';
 import { attackOn, times } from './document-attacks.ts';
 import { everywhere, expectRefused } from './speak.ts';
@@ -15,6 +16,7 @@ const THREATS: Record<DocumentLimit, string> = {
   fragments: 'many fragments, which are compared in pairs',
   spreads: 'a fragment spread again and again',
   aliases: 'one field under many aliases',
+  nameLength: 'an alias as long as a body, which the answer repeats for every item',
   directives: 'directives without end',
   directivesInOnePlace: 'directives heaped on one field',
   nesting: 'inline fragments within each other',
@@ -89,6 +91,24 @@ export const DOCUMENT_CHECKS: Check[] = [
       ];
       for (const document of documents) {
         expectRefused(await speak(ground, document), 'OPERATION_TOO_COSTLY', 'complexity');
+      }
+    }),
+  },
+  {
+    threat: 'long texts again and again: an answer of 400 MB for 2 KB',
+    limit: `a point for each ${FIELD_COSTS.textCharacters} characters that a text may have`,
+    where: 'src/graphql/limits/field-costs.ts',
+    runs: everywhere(async (speak, ground) => {
+      const shelves = times(20, (n) => `p${n}: products(first: 100) { edges { node { ...F } } }`);
+      for (const [text, few] of [
+        ['description', 2],
+        ['mediaUrls', 1],
+      ] as const) {
+        const fields = (count: number) => `fragment F on Product { ${times(count, (n) => `t${n}: ${text}`)} }`;
+        const document = `{ ${shelves} } ${fields(30)}`;
+        expectRefused(await speak(ground, document), 'OPERATION_TOO_COSTLY', 'complexity');
+        const modest = `{ products(first: 100) { edges { node { ...F } } } } ${fields(few)}`;
+        expect((await speak(ground, modest)).errors).toBeUndefined();
       }
     }),
   },

@@ -40,6 +40,13 @@ export const DOCUMENT_ATTACKS: Record<DocumentLimit, { documents: Attack[] }> = 
     ),
   },
   aliases: { documents: [QUERY, FEED].map((wrap) => (count) => wrap(times(count, (n) => `a${n}: id`))) },
+  nameLength: {
+    documents: [
+      ...[QUERY, FEED].map((wrap) => (count: number) => wrap(`${'a'.repeat(count)}: id`)),
+      (count) => `query ${'a'.repeat(count)} { me { id } }`,
+      (count) => `{ me { ...${'a'.repeat(count)} } } fragment ${'a'.repeat(count)} on PublicProfile { id }`,
+    ],
+  },
   directives: {
     documents: [QUERY, FEED].map(
       (wrap) => (count) =>
