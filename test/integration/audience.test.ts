@@ -15,6 +15,8 @@ import { readEvents } from './support/log.ts';
 import { testOn } from './support/shared-server.ts';
 
 const SEED = 20;
+/** More than the global ids of goals stay in alphabetical order: the id of the fourth comes before that of the third. */
+const GOALS_IN_A_ROW = 8;
 const LIVELY = { seed: SEED, viewers: 16, rate: 40, lookIntervalMs: 200, offAirMsMax: 300 };
 const MAIN = fileURLToPath(new URL('../../examples/simulate/main.ts', import.meta.url));
 
@@ -118,6 +120,43 @@ describe('the creators of a demo with an audience', () => {
     await expect
       .poll(async () => (await readEvents(pinkydoll, streamId)).map(({ __typename }) => __typename))
       .toContain('GiftSent');
+  });
+
+  test('start a goal after each that is over, however many there were', async ({ server }) => {
+    const pinkydoll = await signIn(server, 'pinkydoll');
+    const GOALS = 'query Goals($handle: String!) { creator(handle: $handle) { currentStream { goals { id state } } } }';
+    type Goals = { creator: { currentStream: { goals: { id: string; state: string }[] } | null } };
+    const open = async () => {
+      const { creator } = await query<Goals>(pinkydoll.api, GOALS, { handle: 'pinkydoll' });
+      return creator.currentStream?.goals.find(({ state }) => state === 'OPEN')?.id;
+    };
+    for (let over = 0; over < GOALS_IN_A_ROW; over++) {
+      await expect.poll(open).toBeDefined();
+      const goalId = await open();
+      // A gift may reach it before we end it: then it is over, too.
+      if (goalId) await mutate(pinkydoll.api, 'endGoal', { goalId });
+    }
+    await expect.poll(open).toBeDefined();
+  });
+
+  test('have in stock again what is sold out', async ({ server }) => {
+    const souq = await signIn(server, 'souq');
+    const STOCK =
+      '{ me { merchants { warehouses { id } products(first: 1) { edges { node { variants { sku available } } } } } } }';
+    type Variants = { variants: { sku: string; available: number }[] };
+    type Stock = {
+      me: { merchants: { warehouses: { id: string }[]; products: { edges: { node: Variants }[] } }[] };
+    };
+    const look = async () => {
+      const [merchant] = (await query<Stock>(souq.api, STOCK)).me.merchants;
+      return { warehouseId: merchant!.warehouses[0]!.id, ...merchant!.products.edges[0]!.node.variants[0]! };
+    };
+    const { warehouseId, sku } = await look();
+    const { stock } = succeed(
+      await mutate<{ stock: { onHand: number } }>(souq.api, 'setStock', { warehouseId, sku, onHand: 0 }),
+    );
+    expect(stock.onHand).toBe(0);
+    await expect.poll(async () => (await look()).available, { timeout: 20_000 }).toBeGreaterThan(0);
   });
 
   test('go with the server, without an error', async ({ db }) => {

@@ -24,6 +24,7 @@ export const MUTATIONS = {
   startGoal: mutation('startGoal', 'goal { id }'),
   inviteToBattle: mutation('inviteToBattle', 'battle { id }'),
   acceptBattle: mutation('acceptBattle', 'battle { id }'),
+  setStock: mutation('setStock', 'stock { onHand }'),
   performNextReaction: mutation('performNextReaction', 'reaction { id }'),
 } as const;
 
@@ -34,6 +35,8 @@ export const QUERIES = {
   room: 'query AudienceRoom($handle: String!) { creator(handle: $handle) { id currentStream { id } } }',
   offers: `query AudienceOffers($streamId: ID!) {
   liveStream(id: $streamId) { offers { id remaining perBuyerLimit unitPrice { minorUnits } } } }`,
+  stock: `query AudienceStock {
+  me { merchants { warehouses { id } products(first: 100) { edges { node { kind variants { sku available } } } } } } }`,
   host: `query AudienceHost($handle: String!) {
   creator(handle: $handle) {
     autoPerforms

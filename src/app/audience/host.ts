@@ -4,6 +4,7 @@ import { THANKS } from './lines.ts';
 import type { Random } from './random.ts';
 import type { Room } from './room.ts';
 import { type RoomName, topicOf } from './script.ts';
+import { Stockroom } from './stockroom.ts';
 import type { Tally } from './tally.ts';
 
 /** A creator is off air for so long before the play goes on: whoever ended the stream may want to start it themselves. */
@@ -60,9 +61,13 @@ type Deps = {
   offAirMsMax?: number | undefined;
 };
 
-/** A creator of the demo, played: goes on air, has goals and battles, performs what has waited for too long, says thank you. */
+/**
+ * A creator of the demo, played: goes on air, has goals and battles, performs what has waited for too long, says thank you, and
+ * has in stock what they sell.
+ */
 export class Host {
   readonly #connection: Connection;
+  readonly #stockroom: Stockroom;
   #offAirSinceMs: number | undefined;
   #nextBattleAtMs = performance.now() + FIRST_BATTLE_MS;
   #thankedAtMs = Number.NEGATIVE_INFINITY;
@@ -72,6 +77,7 @@ export class Host {
     private readonly deps: Deps,
   ) {
     this.#connection = new Connection(deps.wire, room.name);
+    this.#stockroom = new Stockroom(this.#connection);
   }
 
   /** One look at the own stream, and what there is to do. */
@@ -89,6 +95,7 @@ export class Host {
     }
     if (!stream.goals.some(({ state }) => state === 'OPEN')) await this.#startGoal(stream.id, stream.goals);
     if (stream.battle?.state !== 'RUNNING') await this.#battle(stream);
+    await this.#stockroom.look();
   }
 
   /** Says thank you for a large gift. */

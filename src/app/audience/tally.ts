@@ -35,6 +35,7 @@ const EXPECTED = new Set([
   'OFFER_ENDED',
   'PER_BUYER_LIMIT',
   'PRICE_CHANGED',
+  'REACTION_QUEUE_FULL',
 ]);
 
 /** Counts what the audience does, and tells its failures once in a while. */
