@@ -96,7 +96,7 @@ type MeterOfBatch = ReturnType<MetricSources['db']['instruments']['meters']['bat
 const meters = ({ db }: MetricSources) => db.instruments.meters;
 
 const OPERATION_LABELS = ['kind', 'field', 'operation'] as const;
-const LAG_QUANTILES = [0.5, 0.99, 1] as const;
+const LAG_PERCENTILES = [50, 99, 100] as const;
 
 const REQUESTS: MetricDefinition[] = [
   {
@@ -200,7 +200,7 @@ const FEED: MetricDefinition[] = [
     type: 'gauge',
     name: 'hadiya_viewer_lag_events',
     help: 'Events that viewers are behind their feed: the median, the 99th percentile and the worst.',
-    labels: ['quantile'],
+    labels: ['percentile'], // `quantile` is kept for summaries
     read: ({ fanOut }) => readLags(fanOut),
   },
   define(
@@ -444,8 +444,8 @@ function operationLabels(key: string): Labels {
 
 function readLags(fanOut: FanOut): Sample[] {
   const lags = Float64Array.from(fanOut.lags()).sort();
-  return LAG_QUANTILES.map((quantile) => ({
-    labels: { quantile: String(quantile) },
-    value: lags.length === 0 ? 0 : lags[Math.min(Math.floor(quantile * lags.length), lags.length - 1)]!,
+  return LAG_PERCENTILES.map((percentile) => ({
+    labels: { percentile: String(percentile) },
+    value: lags.length === 0 ? 0 : lags[Math.min(Math.floor((percentile / 100) * lags.length), lags.length - 1)]!,
   }));
 }

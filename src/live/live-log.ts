@@ -127,7 +127,7 @@ export async function readEventsAt(
     sql,
     `/* live.eventsAt */ SELECT p.position::int, e.stream_id AS "streamId", e.seq, e.type, e.payload, e.occurred_at AS "occurredAt"
        FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY p(stream_id, seq, position)
-       JOIN LATERAL (SELECT * FROM live_event WHERE stream_id = p.stream_id AND seq = p.seq LIMIT 1) e ON true
+       JOIN events_at($1, $2) e ON e.stream_id = p.stream_id AND e.seq = p.seq
       ORDER BY p.position`,
     [places.map(({ streamId }) => streamId), places.map(({ seq }) => seq)],
   );
@@ -162,6 +162,16 @@ export async function readPages(sql: Queryable, requests: readonly PageRequest[]
   });
 }
 
+// Prepared: its plan has the partitions of all months, which is what costs, and executes those of the logs alone.
+const PAGES = statement(
+  'live.pages',
+  `SELECT r.request::int, e.seq, e.type, e.payload, e.occurred_at
+     FROM unnest($1::bigint[], $2::bigint[], $3::int[]) WITH ORDINALITY r(stream_id, after_seq, page_limit, request)
+     CROSS JOIN LATERAL (
+       SELECT * FROM live_event WHERE stream_id = r.stream_id AND seq > r.after_seq ORDER BY seq LIMIT r.page_limit
+     ) e ORDER BY r.request, e.seq`,
+);
+
 async function readManyPages(
   sql: Queryable,
   requests: readonly PageRequest[],
@@ -169,11 +179,7 @@ async function readManyPages(
 ): Promise<void> {
   const found = await rows<{ request: number; seq: bigint; type: string; payload: unknown; occurred_at: Date }>(
     sql,
-    `/* live.pages */ SELECT r.request::int, e.seq, e.type, e.payload, e.occurred_at
-       FROM unnest($1::bigint[], $2::bigint[], $3::int[]) WITH ORDINALITY r(stream_id, after_seq, page_limit, request)
-       CROSS JOIN LATERAL (
-         SELECT * FROM live_event WHERE stream_id = r.stream_id AND seq > r.after_seq ORDER BY seq LIMIT r.page_limit
-       ) e ORDER BY r.request, e.seq`,
+    PAGES,
     [
       requests.map((request) => request.streamId),
       located.map((page) => (page instanceof Error ? 0n : page.afterSeq)),

@@ -86,7 +86,7 @@ describe('/metrics', () => {
     }
     expect((await open()).map((count, index) => count - before[index]!)).toEqual([1, 2, 1, 1]);
     const metrics = await readMetrics(server.url);
-    expect(sample(metrics, 'hadiya_viewer_lag_events', { quantile: '1' })).toBe(0);
+    expect(sample(metrics, 'hadiya_viewer_lag_events', { percentile: '100' })).toBe(0);
     const closed = sample(metrics, 'hadiya_sockets_closed_total', { code: '1000' });
     await socket.close();
     await expect.poll(open).toEqual(before);

@@ -2,8 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
+import type { SqlTransaction } from '../../src/db/database.ts';
 import { claimChore, forget, KEY_DAYS } from '../../src/db/pruning.ts';
 import { forgetGiftKeys } from '../../src/domains/gifts/gifts.api.ts';
+import { findSentGifts } from '../../src/domains/gifts/reversals.repo.ts';
+import { readQueues } from '../../src/domains/reactions/reactions.repo.ts';
+import { readEvents, readEventsAt } from '../../src/live/live-log.ts';
 import { makeMonths } from '../../src/live/months.ts';
 import { query, readLog, sendChatMessage, sendGift, signIn, startStream, succeed } from '../support/operations.ts';
 import { auditedNow } from './support/audit.ts';
@@ -166,6 +170,61 @@ test('hot reads touch one partition: when planned, and as generic plans', async 
   } finally {
     await client.query('RESET ALL; DEALLOCATE ALL').finally(() => client.release());
   }
+});
+
+test('gifts and events of several months are read where they are: no other month is opened', async ({
+  db,
+  server,
+  funded,
+}) => {
+  const { pool } = db;
+  const database = server.app.services.db;
+  const sent: { id: bigint; streamId: bigint; seq: bigint }[] = [];
+  for (const ago of [14, 13]) {
+    const id = await monthsAgo(pool, ago, async () => {
+      const stream = await startStream(await signIn(server));
+      for (let gift = 0; gift < 2; gift++) succeed(await sendGift(funded, stream.id, { gift: 'Heart' }));
+      return rowOf(stream.id);
+    });
+    const { rows } = await pool.query('SELECT id, seq FROM gift_sent WHERE stream_id = $1 ORDER BY id', [id]);
+    sent.push(...rows.map((row) => ({ id: BigInt(row.id), streamId: BigInt(id), seq: BigInt(row.seq) })));
+  }
+  /** The answer, and the months that Postgres has had to look at for it: it keeps a lock on each until the transaction ends. */
+  const opened = <T>(read: (sql: SqlTransaction) => Promise<T>) =>
+    database.inTransaction(async (sql) => {
+      const result = await read(sql);
+      const { rows } = await sql.query(
+        `SELECT count(*)::int AS months FROM pg_locks l JOIN pg_inherits i ON i.inhrelid = l.relation
+          WHERE l.pid = pg_backend_pid() AND i.inhparent IN ('gift_sent'::regclass, 'live_event'::regclass)`,
+      );
+      return { result, months: rows[0].months as number };
+    });
+  const [first, , third] = sent;
+  const asked = [
+    ...sent,
+    first!,
+    { id: 5n, streamId: 5n, seq: 1n },
+    { id: 1_900n << 42n, streamId: 1_900n << 42n, seq: 1n },
+  ];
+  const gifts = await opened((sql) =>
+    findSentGifts(
+      sql,
+      asked.map(({ id }) => id),
+    ),
+  );
+  expect(gifts.result.map(({ id }) => id)).toEqual([...sent, first!].map(({ id }) => id));
+  expect(gifts.months).toBe(3); // and that of before there were months
+  const events = await opened((sql) => readEventsAt(sql, asked));
+  expect(events.result.map((event) => event?.seq)).toEqual([
+    ...[...sent, first!].map(({ seq }) => seq),
+    undefined,
+    undefined,
+  ]);
+  expect(events.months).toBe(3);
+  expect((await opened((sql) => findSentGifts(sql, [third!.id]))).months).toBe(1);
+  expect((await opened((sql) => readEvents(sql, third!.streamId, 0n, 10))).months).toBe(1);
+  const queues = await opened((sql) => readQueues(sql, [{ streamId: third!.streamId, limit: 10 }]));
+  expect(queues).toEqual({ result: [[]], months: 0 });
 });
 
 test('keys of calls and events of providers are forgotten when they are old, by one server a day', async ({

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { WALLET_UPDATES } from '../support/documents.ts';
 import type { FeedEnd } from '../support/feed.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
+import { readMetrics } from '../support/metrics.ts';
 import { giftId, readLog, sendGift, sendLikes, signIn, startStream, succeed } from '../support/operations.ts';
 import { startRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
@@ -63,8 +64,15 @@ test('Redis killed and restarted in the middle: writes go on, watchers catch up,
 test('who comes while Redis is down is served from Postgres', async ({ nodes: { a }, redis }) => {
   const creator = await signIn(a);
   const streamId = (await startStream(creator)).id;
+  const undelivered = async () =>
+    (await readMetrics(a.url)).samples
+      .filter(({ name }) => name === 'hadiya_bus_publish_failures_total')
+      .map(({ labels: { server }, value }) => ({ server, failed: value > 0 }));
+  const server = `127.0.0.1:${redis.port}`;
+  expect(await undelivered()).toEqual([{ server, failed: false }]);
   await redis.kill();
   await say(creator, streamId, 'before you came');
+  await expect.poll(undelivered).toEqual([{ server, failed: true }]);
   const feeds = await Promise.all([watch(a, streamId), watch(a, streamId, { over: 'sse' })]);
   await Promise.all(feeds.map((feed) => seen(feed, 2)));
   await say(creator, streamId, 'since you came');

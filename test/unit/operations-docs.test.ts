@@ -75,6 +75,18 @@ describe('docs/operations.md', () => {
     const alerts = rules.groups.flatMap((group: Manifest) => group.rules).map(({ alert }: Manifest) => alert);
     expect((await tableBelow('Alerts')).map(([name]) => codeOf(name))).toEqual(alerts);
   });
+
+  test('each alert has a case for promtool: it is quiet at first, and fires', async () => {
+    const [rules] = await yaml('deploy/prometheus/alerts.yaml');
+    const [{ tests }] = await yaml('deploy/prometheus/alerts.test.yaml');
+    const cases = tests.flatMap(({ alert_rule_test = [] }: Manifest) => alert_rule_test);
+    for (const { alert, labels, annotations } of rules.groups.flatMap((group: Manifest) => group.rules)) {
+      const [quiet, firing] = cases.filter(({ alertname }: Manifest) => alertname === alert);
+      expect([quiet?.exp_alerts, firing?.exp_alerts?.[0]?.exp_labels], alert).toMatchObject([[], labels]);
+      const summary = new RegExp(`^${annotations.summary.replace(/\{\{.*?\}\}/g, '.+')}$`);
+      expect(firing.exp_alerts[0].exp_annotations.summary).toMatch(summary);
+    }
+  });
 });
 
 test('alerts ask for metrics that exist, with labels that they have', async () => {

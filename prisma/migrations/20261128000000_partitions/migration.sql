@@ -156,6 +156,30 @@ BEGIN
   RETURN true;
 END $$;
 
+-- Gifts by id, and events by their places, each read in the table of its own month: a plan over a parent is made for all months, and
+-- opens all of them each time. Months that an operator has taken off are not there; what is asked for twice is told once.
+CREATE FUNCTION gifts_at(p_ids bigint[]) RETURNS SETOF gift_sent LANGUAGE plpgsql STABLE ROWS 50 AS $$
+DECLARE part text;
+BEGIN
+  FOR part IN
+    SELECT m.part FROM (SELECT DISTINCT month_table('gift_sent', (id >> 42)::integer) AS part FROM unnest(p_ids) id WHERE id IS NOT NULL) m
+     WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(m.part))
+  LOOP
+    RETURN QUERY EXECUTE format('SELECT * FROM %I WHERE id = ANY($1)', part) USING p_ids;
+  END LOOP;
+END $$;
+CREATE FUNCTION events_at(p_streams bigint[], p_seqs bigint[]) RETURNS SETOF live_event LANGUAGE plpgsql STABLE ROWS 50 AS $$
+DECLARE m integer;
+BEGIN
+  FOR m IN SELECT DISTINCT (id >> 42)::integer FROM unnest(p_streams) id WHERE id IS NOT NULL LOOP
+    CONTINUE WHEN to_regclass(month_table('live_event', m)) IS NULL;
+    RETURN QUERY EXECUTE format(
+      'SELECT e.* FROM (SELECT DISTINCT stream_id, seq FROM unnest($1, $2) p(stream_id, seq) WHERE stream_id >> 42 = $3) p
+         JOIN LATERAL (SELECT * FROM %I v WHERE v.stream_id = p.stream_id AND v.seq = p.seq LIMIT 1) e ON true',
+      month_table('live_event', m)) USING p_streams, p_seqs, m;
+  END LOOP;
+END $$;
+
 -- Makes the partitions of this month and of the next. Returns how many months are new. Any number may call it at once.
 CREATE FUNCTION months_make() RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE made integer := 0; m integer := month_of(clock_timestamp());

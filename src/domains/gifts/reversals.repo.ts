@@ -1,4 +1,4 @@
-import { type Queryable, rows, type SqlTransaction } from '../../db/database.ts';
+import { type Queryable, rows, type SqlTransaction, statement } from '../../db/database.ts';
 import type { ReversalReason } from './gifts.events.ts';
 
 /** A gift that was sent, with what a reversal of it needs. None of it changes but the sender's names. */
@@ -27,12 +27,20 @@ export async function findSentGifts(sql: Queryable, ids: readonly bigint[]): Pro
             g.quantity, g.coins, g.diamonds, g.created_at AS "createdAt", k.id AS "giftId", k.name AS "giftName",
             v.handle, v.display_name AS "displayName"
        FROM unnest($1::bigint[]) WITH ORDINALITY i(id, position)
-       JOIN LATERAL (SELECT * FROM gift_sent WHERE id = i.id LIMIT 1) g ON true
+       JOIN gifts_at($1) g ON g.id = i.id
        JOIN stream s ON s.id = g.stream_id JOIN gift k ON k.id = g.gift_id JOIN viewer v ON v.id = g.viewer_id
       ORDER BY i.position`,
     [ids],
   );
 }
+
+// Found by the viewer's keys; each is then read in the one partition that has it. Prepared: to plan it is to plan it for all months.
+const STANDING = statement(
+  'gifts.standing',
+  `SELECT g.id, g.coins FROM (
+       SELECT gift_sent_id AS id FROM gift_key WHERE viewer_id = $1 ORDER BY gift_sent_id DESC OFFSET 0
+     ) k CROSS JOIN LATERAL (SELECT id, coins FROM gift_sent WHERE id = k.id LIMIT 1) g WHERE (SELECT true FROM gift_reversal r WHERE r.gift_sent_id = g.id LIMIT 1) IS NULL ORDER BY k.id DESC LIMIT $2`,
+);
 
 /** A viewer's gifts that nobody has taken back, newest first: of those whose keys are kept (docs/retention.md). */
 export async function findStandingGifts(
@@ -40,14 +48,7 @@ export async function findStandingGifts(
   viewerId: bigint,
   limit: number,
 ): Promise<{ id: bigint; coins: bigint }[]> {
-  return rows(
-    sql,
-    // Found by the viewer's keys; each is then read in the one partition that has it.
-    `/* gifts.standing */ SELECT g.id, g.coins FROM (
-       SELECT gift_sent_id AS id FROM gift_key WHERE viewer_id = $1 ORDER BY gift_sent_id DESC OFFSET 0
-     ) k CROSS JOIN LATERAL (SELECT id, coins FROM gift_sent WHERE id = k.id LIMIT 1) g WHERE (SELECT true FROM gift_reversal r WHERE r.gift_sent_id = g.id LIMIT 1) IS NULL ORDER BY k.id DESC LIMIT $2`,
-    [viewerId, limit],
-  );
+  return rows(sql, STANDING, [viewerId, limit]);
 }
 
 /** Which of these gifts were taken back already. */

@@ -90,7 +90,7 @@ const BUCKET_GIFTS = statement(
    ), walk AS (
      SELECT 1 AS step, 0 AS gifts, f.* FROM b CROSS JOIN LATERAL (
        SELECT t.id, t.kind, t.debit_account_id, t.debit_prev, t.credit_prev, g.stream_id, g.seq FROM transfer t
-         LEFT JOIN gift_sent g ON t.kind = 'GIFT_EARNED' AND g.id = t.cause_id
+         LEFT JOIN LATERAL (SELECT * FROM gift_sent WHERE t.kind = 'GIFT_EARNED' AND id = t.cause_id LIMIT 1) g ON true
         WHERE t.id = CASE WHEN $3::bigint IS NULL THEN b.transfer_id ELSE (
            SELECT CASE WHEN c.debit_account_id = b.id THEN c.debit_prev ELSE c.credit_prev END FROM transfer c
             WHERE c.id = $3 AND b.id IN (c.debit_account_id, c.credit_account_id)) END LIMIT 1
@@ -98,7 +98,7 @@ const BUCKET_GIFTS = statement(
      UNION ALL
      SELECT w.step + 1, w.gifts + (w.seq IS NOT NULL)::int, f.* FROM walk w CROSS JOIN b CROSS JOIN LATERAL (
        SELECT t.id, t.kind, t.debit_account_id, t.debit_prev, t.credit_prev, g.stream_id, g.seq FROM transfer t
-         LEFT JOIN gift_sent g ON t.kind = 'GIFT_EARNED' AND g.id = t.cause_id
+         LEFT JOIN LATERAL (SELECT * FROM gift_sent WHERE t.kind = 'GIFT_EARNED' AND id = t.cause_id LIMIT 1) g ON true
         WHERE t.id = CASE WHEN w.debit_account_id = b.id THEN w.debit_prev ELSE w.credit_prev END LIMIT 1
      ) f
       WHERE w.step < ${STEPS_MAX} AND w.gifts + (w.seq IS NOT NULL)::int < $2
@@ -186,8 +186,8 @@ export async function isInHistory(
 export async function isInBucket(sql: Queryable, bucketId: bigint, transferId: bigint): Promise<boolean> {
   const found = await rows(
     sql,
-    `/* payouts.isInBucket */ SELECT 1 FROM earning e, transfer t, gift_sent g
-      WHERE e.id = $1 AND t.id = $2 AND t.kind = 'GIFT_EARNED' AND g.id = t.cause_id
+    `/* payouts.isInBucket */ SELECT 1 FROM earning e, transfer t, LATERAL gifts_at(ARRAY[t.cause_id]) g
+      WHERE e.id = $1 AND t.id = $2 AND t.kind = 'GIFT_EARNED'
         AND g.stream_id = e.stream_id AND g.seq > e.seq_from AND g.seq <= e.seq_to`,
     [bucketId, transferId],
   );

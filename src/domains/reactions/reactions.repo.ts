@@ -27,7 +27,13 @@ export type ReactionRow = {
 
 const COLUMNS = `r.id, r.stream_id AS "streamId", r.phrase, r.animation, r.sound, r.priority, r.duration_ms AS "durationMs", r.state,
   r.queued_at AS "queuedAt", r.done_at AS "doneAt", g.seq AS "giftSeq", v.id AS "senderId", v.handle, v.display_name AS "displayName"`;
-const JOINED = `JOIN gift_sent g ON g.id = r.gift_sent_id JOIN viewer v ON v.id = r.viewer_id
+// For what is prepared: planned once for all months, it reads those that it needs.
+const GIFT = 'JOIN LATERAL (SELECT * FROM gift_sent WHERE id = r.gift_sent_id LIMIT 1) g ON true';
+/** For what is planned each time: to plan a join is to plan it for all months. */
+const giftsOf = (reactions: string) =>
+  `gifts AS MATERIALIZED (SELECT * FROM gifts_at(ARRAY(SELECT gift_sent_id FROM ${reactions})))`;
+const GIFT_OF_MANY = 'JOIN gifts g ON g.id = r.gift_sent_id';
+const JOINED = `JOIN viewer v ON v.id = r.viewer_id
   JOIN stream s ON s.id = r.stream_id LEFT JOIN reaction_clock c ON c.creator_id = s.creator_id`;
 /** Rounded as what is stored is: otherwise a performance could seem to begin in the future, for half a millisecond. */
 const NOW = 'clock_timestamp()::timestamptz(3)';
@@ -41,7 +47,7 @@ const BY_ID = lookUpStatements(
   'reactions.byId',
   (equals) => `SELECT ${COLUMNS}, CASE WHEN r.state = 'QUEUED' THEN ahead.count + 1 END AS position,
           CASE WHEN r.state = 'QUEUED' THEN greatest(${BUSY_MS} + ahead.ms, 0)::int END AS "etaMs"
-     FROM reaction r ${JOINED} CROSS JOIN LATERAL (
+     FROM reaction r ${GIFT} ${JOINED} CROSS JOIN LATERAL (
        SELECT count(*)::int AS count, coalesce(sum(a.duration_ms), 0) AS ms FROM reaction a
         WHERE a.stream_id = r.stream_id AND a.state = 'QUEUED' AND r.state = 'QUEUED'
           AND (a.priority > r.priority OR (a.priority = r.priority AND a.id < r.id))
@@ -50,13 +56,15 @@ const BY_ID = lookUpStatements(
 // What follows is not prepared. It is not sent for every viewer or event, and a plan that was made while the queues were empty would
 // read all of them for each stream when they are full (measured: 7 seconds a look of the clock, instead of 30 ms).
 
-const QUEUES = `/* reactions.queues */ SELECT q.request::int, ${COLUMNS}, r.position, greatest(${BUSY_MS} + r.ms_ahead, 0)::int AS "etaMs"
-     FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY q(stream_id, places, request)
-     CROSS JOIN LATERAL (
+const QUEUES = `/* reactions.queues */ WITH queued AS MATERIALIZED (
+       SELECT q.request::int, r.* FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY q(stream_id, places, request) CROSS JOIN LATERAL (
        SELECT r.*, (row_number() OVER w)::int AS position, sum(r.duration_ms) OVER w - r.duration_ms AS ms_ahead
          FROM reaction r WHERE r.stream_id = q.stream_id AND r.state = 'QUEUED'
        WINDOW w AS (ORDER BY ${QUEUE_ORDER} ROWS UNBOUNDED PRECEDING) ORDER BY ${QUEUE_ORDER} LIMIT q.places
-     ) r ${JOINED} ORDER BY q.request, r.position`;
+       ) r
+     ), ${giftsOf('queued')}
+     SELECT r.request, ${COLUMNS}, r.position, greatest(${BUSY_MS} + r.ms_ahead, 0)::int AS "etaMs"
+       FROM queued r ${GIFT_OF_MANY} ${JOINED} ORDER BY r.request, r.position`;
 
 /** Reactions by id, waiting or not, in one statement, in any order. */
 export function findReactions(sql: Queryable, ids: readonly bigint[]): Promise<ReactionRow[]> {
@@ -162,10 +170,10 @@ const FINISH = `/* reactions.finish */ WITH done AS (
          SELECT s.creator_id, d.done_at, d.done_at + make_interval(secs => d.duration_ms / 1000.0)
            FROM done d JOIN stream s ON s.id = d.stream_id WHERE $2 = 'PERFORMED' ORDER BY s.creator_id
        ON CONFLICT (creator_id) DO UPDATE SET busy_from = EXCLUDED.busy_from, busy_until = EXCLUDED.busy_until
-     )
+     ), ${giftsOf('done')}
      SELECT r.id, r.stream_id AS "streamId", r.phrase, r.animation, r.sound, r.duration_ms AS "durationMs", g.id AS "giftSentId",
             g.seq AS "giftSeq", g.coins AS "giftCoins", v.id AS "senderId", v.handle, v.display_name AS "displayName"
-       FROM done r JOIN gift_sent g ON g.id = r.gift_sent_id JOIN viewer v ON v.id = r.viewer_id ORDER BY r.stream_id, ${QUEUE_ORDER}`;
+       FROM done r ${GIFT_OF_MANY} JOIN viewer v ON v.id = r.viewer_id ORDER BY r.stream_id, ${QUEUE_ORDER}`;
 
 /**
  * Takes reactions out of their queues: those of these that wait, whose streams' logs the caller has locked. One that is performed,
