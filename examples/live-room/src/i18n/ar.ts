@@ -21,7 +21,6 @@ export const ar: Dictionary = {
   'session.failed': 'هذا الاسم لا يصلح: استخدم من 3 إلى 30 حرفًا لاتينيًا صغيرًا أو رقمًا أو _.',
   'session.coins': '{count} عملة للعب',
   'streams.empty': 'لا أحد على الهواء الآن.',
-  'streams.watch': 'شاهد {name}: {title}',
   'streams.offer': 'عرض جارٍ',
   'streams.battle': 'تحدٍّ',
   'streams.goal': 'هدف',

@@ -20,7 +20,6 @@ export const en = {
   'session.failed': 'That name does not work: use 3 to 30 small letters, digits or _.',
   'session.coins': '{count} coins to play with',
   'streams.empty': 'Nobody is live at the moment.',
-  'streams.watch': 'Watch {name}: {title}',
   'streams.offer': 'Offer on now',
   'streams.battle': 'Battle',
   'streams.goal': 'Goal',
