@@ -83,6 +83,16 @@ describe('gifts', () => {
   });
 });
 
+test('one follows a creator, and no longer when it is pressed again', async ({ live, viewer, open }) => {
+  const FOLLOWED = 'query Followed($handle: String!) { creator(handle: $handle) { isFollowed } }';
+  const followed = () => query(viewer.api, FOLLOWED, { handle: live.creator.handle });
+  const page = await open({ handle: viewer.handle, path: roomPath(live.streamId) });
+  await page.getByRole('button', { name: en['room.follow'], exact: true, pressed: false }).click();
+  await expect.poll(followed).toEqual({ creator: { isFollowed: true } });
+  await page.getByRole('button', { name: en['room.following'], exact: true, pressed: true }).click();
+  await expect.poll(followed).toEqual({ creator: { isFollowed: false } });
+});
+
 describe('one click', () => {
   const ORDERS = '{ me { orders(first: 5) { edges { node { total { minorUnits } } } } } }';
   type Orders = { me: { orders: { edges: { node: { total: { minorUnits: number } } }[] } } };

@@ -212,6 +212,7 @@ export const ar: Dictionary = {
   'problem.streamNotLive': 'انتهى البث.',
   'problem.notSignedIn': 'سجّل الدخول أولًا.',
   'problem.boxEmpty': 'سبقك آخرون: الصندوق فارغ.',
+  'problem.other': 'تعذّر ذلك: {message}',
   'problem.forbidden': 'هذا غير مسموح.',
   'level.title': 'المستوى {level}',
   'battle.won': 'فاز {name}',

@@ -137,6 +137,7 @@ export const en = {
   'problem.streamNotLive': 'The stream is over.',
   'problem.notSignedIn': 'Sign in first.',
   'problem.boxEmpty': 'Others were quicker: the box is empty.',
+  'problem.other': '{message}',
   'problem.forbidden': 'That is not allowed.',
   'level.title': 'Level {level}',
   'battle.won': '{name} wins',

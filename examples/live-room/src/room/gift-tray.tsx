@@ -39,7 +39,7 @@ function GiftButton({ streamId, gift, phrase, closed }: ButtonProps) {
         (quantity, idempotencyKey) =>
           perform(SendGiftDocument, { input: { streamId, giftId: gift.id, quantity, idempotencyKey } }),
         setCount,
-        problems.show,
+        (problem) => (problem ? problems.show(problem) : problems.clear()),
       ),
     [streamId, gift.id, problems],
   );
