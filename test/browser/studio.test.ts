@@ -1,10 +1,7 @@
 /** The live room in a real browser, as people use it: two at once, with the line cut, buying, performing, in both languages. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { en } from '../../examples/live-room/src/i18n/en.ts';
 import { readEvents } from '../integration/support/log.ts';
-import { testOn } from '../integration/support/shared-server.ts';
-import { launchChromium } from '../support/chromium.ts';
 import {
   type Actor,
   buyCoins,
@@ -17,39 +14,10 @@ import {
   startStream,
   succeed,
 } from '../support/operations.ts';
-import { BUILD_MS_MAX, buildRoom } from './support/built-room.ts';
 import { layLine } from './support/cut-line.ts';
-import { type Visit, type VisitOptions, visit } from './support/visit.ts';
+import { BROWSER_TEST_LIMIT_MS, feed, roomPath, test } from './support/test.ts';
 
-/** A browser takes its time on a machine with other things to do. */
-vi.setConfig({ testTimeout: 60_000 });
-
-let browser: Browser;
-beforeAll(async () => {
-  await buildRoom();
-  browser = await launchChromium();
-}, BUILD_MS_MAX);
-afterAll(() => browser?.close());
-
-/** `open` opens the page for somebody; what went wrong in it fails the test. */
-const test = testOn({}).extend('open', async ({ server }, { onCleanup }) => {
-  const visits: { made: Visit; mayLoseTheLine: boolean }[] = [];
-  onCleanup(async () => {
-    const problems = visits.flatMap(({ made, mayLoseTheLine }) =>
-      made.problems.filter((problem) => !mayLoseTheLine || !problem.includes('net::ERR_')),
-    );
-    await Promise.all(visits.map(({ made }) => made.close()));
-    expect(problems).toEqual([]);
-  });
-  return async (options: Omit<VisitOptions, 'url'> & { url?: string } = {}) => {
-    const made = await visit(browser, { url: new URL(server.url).origin, ...options });
-    visits.push({ made, mayLoseTheLine: options.url !== undefined });
-    return made.page;
-  };
-});
-
-const roomPath = (streamId: string) => `/streams/${encodeURIComponent(streamId)}`;
-const feed = (page: Page) => page.getByRole('log');
+vi.setConfig({ testTimeout: BROWSER_TEST_LIMIT_MS });
 
 async function funded(server: { url: string }): Promise<Actor> {
   const viewer = await signIn(server);
@@ -213,6 +181,10 @@ describe('a shop and a battle', () => {
     await people.getByRole('button', { name: en['studio.mute'] }).click();
     await people.getByText(/is muted/).waitFor();
     expect(await sendChatMessage(loud, live.streamId, 'still here')).toMatchObject({ code: 'MUTED' });
+    const rules = studio.getByRole('region', { name: en['studio.moderation'] });
+    await rules.getByRole('button', { name: en['studio.unmute'] }).click();
+    await rules.getByText(en['studio.shutOutNone']).waitFor();
+    succeed(await sendChatMessage(loud, live.streamId, 'thank you'));
 
     succeed(
       await mutate(rival.api, 'inviteToBattle', {
@@ -229,11 +201,43 @@ describe('a shop and a battle', () => {
   });
 });
 
+describe('moderation', () => {
+  test('slow mode, blocked words and a moderator, who mutes from a row of the chat', async ({ server, live, open }) => {
+    const [helper, loud] = await Promise.all([signIn(server), signIn(server)]);
+    succeed(await sendChatMessage(helper, live.streamId, 'may I help?'));
+    const studio = await open({ handle: live.creator.handle, path: '/studio' });
+    const people = studio.getByRole('region', { name: en['studio.people'] });
+    const rules = studio.getByRole('region', { name: en['studio.moderation'] });
+    await people.getByRole('button', { name: en['studio.appoint'] }).click();
+    await people.getByText(en['studio.moderator'], { exact: true }).waitFor();
+    await rules.getByLabel(en['studio.words']).fill('grapefruit');
+    await rules.getByRole('button', { name: en['studio.wordsBlock'] }).click();
+    await rules.getByRole('listitem').filter({ hasText: 'grapefruit' }).waitFor();
+    expect(await sendChatMessage(loud, live.streamId, 'a Grapefruit!')).toMatchObject({ code: 'BLOCKED_WORDS' });
+    succeed(await sendChatMessage(loud, live.streamId, 'a pear!'));
+    await rules.getByLabel(en['studio.slowMode']).selectOption('60');
+    await expect.poll(() => sendChatMessage(loud, live.streamId, 'and another!')).toMatchObject({ code: 'SLOW_MODE' });
+
+    const room = await open({ handle: helper.handle, path: roomPath(live.streamId) });
+    const said = feed(room).locator('.row-chat').filter({ hasText: 'a pear!' });
+    await said.getByRole('button', { name: /^Mute/ }).click();
+    await room.getByText(/is muted until/).waitFor();
+    expect(await sendChatMessage(loud, live.streamId, 'I!')).toMatchObject({ code: 'MUTED' });
+    const own = feed(room).locator('.row-chat').filter({ hasText: 'may I help?' });
+    expect(await own.getByRole('button').count(), 'nobody mutes themselves').toBe(0);
+
+    await rules.getByRole('button', { name: 'grapefruit' }).click();
+    await rules.getByRole('listitem').filter({ hasText: 'grapefruit' }).waitFor({ state: 'detached' });
+    await rules.getByRole('button', { name: en['studio.dismiss'] }).click();
+    await rules.getByText(en['studio.moderatorsNone']).waitFor();
+  });
+});
+
 describe('the wallet and the orders', () => {
   test('coins are bought, explained and capped', async ({ server, open }) => {
     const viewer = await funded(server);
     const page = await open({ handle: viewer.handle, path: '/wallet' });
-    await page.getByRole('button', { name: /Buy 70 coins/ }).click();
+    await page.getByRole('button', { name: /^70 / }).click();
     await page.getByText('70 coins are yours.').waitFor();
     await page.locator('.balance-coins').getByText('3,570').waitFor();
     const day = page.locator('[data-cap=DAY]');

@@ -39,13 +39,14 @@ test('plurals and digits follow the language', () => {
   expect(coins(2)).toEqual(['2 coins', 'عملتان']);
   expect(coins(3)).toEqual(['3 coins', '٣ عملات']);
   expect(coins(11)).toEqual(['11 coins', '١١ عملة']);
+  expect(english.t('studio.inStock', { count: 0 })).toBe('sold out');
   expect(english.clock(245)).toBe('4:05');
   expect(arabic.clock(245)).toBe('٤:٠٥');
   expect(english.money({ amount: '71.20', currency: 'AED', minorUnits: 7120 })).toContain('71.20');
 });
 
 test('a name keeps its direction to itself, whatever it is', () => {
-  expect(createTranslator('ar').t('streams.watch', { name: 'x', title: '{count}' })).toBe(
-    'شاهد \u2068x\u2069: \u2068{count}\u2069',
+  expect(createTranslator('ar').t('studio.fromGift', { count: 2, gift: 'x', name: '{count}' })).toBe(
+    '٢ × \u2068x\u2069 من \u2068{count}\u2069',
   );
 });

@@ -15,7 +15,7 @@ const ROOM = {
   id: 's',
   title: 'Live',
   status: 'LIVE',
-  creator: { ...person('nour'), isFollowed: false, reactionRules: [] },
+  creator: { ...person('nour'), isFollowed: false, moderators: [], reactionRules: [] },
   slowModeSeconds: 0,
   pinnedProduct: null,
   offers: [],

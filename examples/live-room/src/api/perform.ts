@@ -2,6 +2,8 @@ import type { AnyVariables, TypedDocumentNode } from 'urql';
 import { client } from './client.ts';
 import { renewSession } from './session.ts';
 
+export { newKey } from './key.ts';
+
 /** How often an operation without an answer is sent again, always with the same idempotency key. */
 const ATTEMPTS_MAX = 3;
 const RETRY_WAIT_MS = 600;
@@ -42,11 +44,4 @@ export async function perform<Data extends object, Variables extends AnyVariable
     if (attempt >= ATTEMPTS_MAX) return { ok: false, problem: { __typename: 'NoAnswer' } };
     await new Promise((resolve) => setTimeout(resolve, RETRY_WAIT_MS * attempt));
   }
-}
-
-/** A new idempotency key: one for each thing that a person wants, kept for as long as they want it. */
-export function newKey(): string {
-  // randomUUID is for secure pages only, and a demo on a home network is not one.
-  const words = crypto.getRandomValues(new Uint32Array(4));
-  return [...words].map((word) => word.toString(36)).join('-');
 }

@@ -58,8 +58,8 @@ export function problemText(problem: Problem, { t, date, money }: Translator): s
     case 'ForbiddenError':
       return t('problem.forbidden');
     case 'InvalidInputError':
-      return problem.issues.map(({ message }) => message).join(' ') || problem.message;
+      return t('problem.other', { message: problem.issues.map(({ message }) => message).join(' ') || problem.message });
     default:
-      return problem.message;
+      return t('problem.other', { message: problem.message });
   }
 }

@@ -21,6 +21,7 @@ const STROKES = {
   pin: 'M9 3h6l-1 6 4 4H6l4-4zM12 13v8',
   plus: 'M12 5v14M5 12h14',
   undo: 'M8 5L4 9l4 4M4 9h10a5.500 5.500 0 0 1 0 11h-3',
+  mute: 'M4 5h16v11H11l-4 4v-4H4zM9.500 8l5 5M14.500 8l-5 5',
   chat: 'M4 5h16v11H11l-4 4v-4H4z',
 } as const;
 

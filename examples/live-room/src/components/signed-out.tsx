@@ -7,7 +7,7 @@ export function SignedOut({ text }: { text: string }) {
   const signedIn = useSignedIn();
   return (
     <div className="page centred">
-      <p>{text}</p>
+      <h1 className="signed-out">{text}</h1>
       <button type="button" className="button button-primary" onClick={signedIn}>
         {t('session.signIn')}
       </button>

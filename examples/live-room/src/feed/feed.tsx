@@ -9,14 +9,14 @@ const FOLLOW_PX = 80;
 /** What happens, newest last. */
 export const Feed = memo(function Feed({ rows }: { rows: readonly Row[] }) {
   const { t } = useLanguage();
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const following = useRef(true);
   // biome-ignore lint/correctness/useExhaustiveDependencies: new rows are what it scrolls for.
   useEffect(() => {
     if (following.current && list.current) list.current.scrollTop = list.current.scrollHeight;
   }, [rows]);
   return (
-    <ol
+    <div
       ref={list}
       className="feed"
       role="log"
@@ -29,9 +29,11 @@ export const Feed = memo(function Feed({ rows }: { rows: readonly Row[] }) {
         following.current = scrollHeight - scrollTop - clientHeight < FOLLOW_PX;
       }}
     >
-      {rows.map((row) => (
-        <RowView key={row.key} row={row} />
-      ))}
-    </ol>
+      <ol className="feed-rows">
+        {rows.map((row) => (
+          <RowView key={row.key} row={row} />
+        ))}
+      </ol>
+    </div>
   );
 });

@@ -4,9 +4,10 @@ import { GiftArt } from '../components/gift-art.tsx';
 import { Icon, type IconName } from '../components/icon.tsx';
 import { useLanguage } from '../i18n/language.tsx';
 import { giftName } from './gift-name.ts';
+import { useMute } from './moderation.tsx';
 import { newsOf } from './news.ts';
 import type { Row } from './rows.ts';
-import type { EventOf } from './types.ts';
+import type { EventOf, Person } from './types.ts';
 
 /** One row of the feed. */
 export const RowView = memo(function RowView({ row }: { row: Row }) {
@@ -23,7 +24,26 @@ function ChatRow({ event: { seq, sender, text } }: { event: EventOf<'ChatMessage
       <p>
         <bdi className="row-who">{sender.displayName}</bdi> <bdi className="row-text">{text}</bdi>
       </p>
+      <MuteButton person={sender} />
     </li>
+  );
+}
+
+/** For those who moderate the stream, beside what somebody said. */
+function MuteButton({ person }: { person: Person }) {
+  const { t } = useLanguage();
+  const mute = useMute();
+  if (!mute || mute.spares(person)) return null;
+  return (
+    <button
+      type="button"
+      className="row-mute"
+      aria-label={t('room.mute', { name: person.displayName })}
+      title={t('room.mute', { name: person.displayName })}
+      onClick={() => mute.run(person)}
+    >
+      <Icon name="mute" size={16} />
+    </button>
   );
 }
 

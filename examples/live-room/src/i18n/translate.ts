@@ -50,7 +50,9 @@ export function createTranslator(language: Language): Translator {
     direction: language === 'ar' ? 'rtl' : 'ltr',
     t: (key, values = {}) => {
       const text = dictionary[key];
-      const form = typeof text === 'string' ? text : (text[plurals.select(Number(values.count))] ?? text.other);
+      const zero = typeof text !== 'string' && values.count === 0 ? text.zero : undefined;
+      const form =
+        zero ?? (typeof text === 'string' ? text : (text[plurals.select(Number(values.count))] ?? text.other));
       return form.replace(/\{(\w+)\}/g, (_, name: string) => {
         const value = values[name];
         if (typeof value === 'number') return numbers.format(value);

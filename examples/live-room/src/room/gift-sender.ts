@@ -1,4 +1,5 @@
-import { newKey, type Outcome } from '../api/perform.ts';
+import { newKey } from '../api/key.ts';
+import type { Outcome } from '../api/perform.ts';
 import type { SendGiftMutation } from '../generated/graphql.ts';
 
 /** Gifts of one call at the most; more taps make more calls. */
@@ -10,18 +11,23 @@ type Send = (quantity: number, idempotencyKey: string) => Promise<Outcome<SendGi
 
 /**
  * Sends what is tapped. It counts at once; while a call is under way taps gather, and go together in the next one. Each call
- * has a key of its own that stays the same however often it has to be sent. What fails is taken off the count again.
+ * has a key of its own that stays the same however often it has to be sent. What fails is taken off the count again. Who taps as
+ * often again after a call without an answer repeats that call: if it was done after all, it is not done twice.
  */
 export class GiftSender {
   #count = 0;
   #waiting = 0;
   #sending = false;
+  #unanswered: { quantity: number; key: string } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly send: Send,
     private readonly onCount: (count: number) => void,
-    private readonly onProblem: (problem: Extract<Outcome<SendGiftMutation>, { ok: false }>['problem']) => void,
+    /** Called with undefined when all is well. */
+    private readonly onProblem: (
+      problem: Extract<Outcome<SendGiftMutation>, { ok: false }>['problem'] | undefined,
+    ) => void,
   ) {}
 
   tap(): void {
@@ -36,8 +42,13 @@ export class GiftSender {
     while (this.#waiting > 0) {
       const quantity = Math.min(this.#waiting, QUANTITY_MAX);
       this.#waiting -= quantity;
-      const outcome = await this.send(quantity, newKey());
-      if (outcome.ok) continue;
+      const key = this.#unanswered?.quantity === quantity ? this.#unanswered.key : newKey();
+      const outcome = await this.send(quantity, key);
+      this.#unanswered = !outcome.ok && outcome.problem.__typename === 'NoAnswer' ? { quantity, key } : undefined;
+      if (outcome.ok) {
+        this.onProblem(undefined);
+        continue;
+      }
       // What has been tapped meanwhile would meet the same refusal.
       this.#counted(Math.max(0, this.#count - quantity - this.#waiting));
       this.#waiting = 0;

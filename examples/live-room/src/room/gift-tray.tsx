@@ -39,7 +39,7 @@ function GiftButton({ streamId, gift, phrase, closed }: ButtonProps) {
         (quantity, idempotencyKey) =>
           perform(SendGiftDocument, { input: { streamId, giftId: gift.id, quantity, idempotencyKey } }),
         setCount,
-        problems.show,
+        (problem) => (problem ? problems.show(problem) : problems.clear()),
       ),
     [streamId, gift.id, problems],
   );
@@ -51,7 +51,7 @@ function GiftButton({ streamId, gift, phrase, closed }: ButtonProps) {
       data-gift={gift.name}
       disabled={closed}
       title={phrase}
-      aria-label={t('gifts.send', { gift: name, count: gift.coins })}
+      aria-description={t('gifts.send', { gift: name, count: gift.coins })}
       onClick={() => signedIn() && sender.tap()}
     >
       <GiftArt name={gift.name} />

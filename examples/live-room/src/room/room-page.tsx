@@ -1,6 +1,8 @@
-import { useEffect, useMemo } from 'react';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { Failed, Loading, NotFound } from '../components/states.tsx';
 import { Feed } from '../feed/feed.tsx';
+import { type Mute, MuteContext, useModerates, useMuteIn } from '../feed/moderation.tsx';
+import type { RoomSnapshot } from '../feed/types.ts';
 import { type Room, useRoom } from '../feed/use-room.ts';
 import { useLanguage } from '../i18n/language.tsx';
 import { ProductCard } from '../shop/product-card.tsx';
@@ -52,12 +54,44 @@ function OpenRoom({ streamId, opened }: { streamId: string; opened: Extract<Room
       </aside>
       <StageView streamId={streamId} creator={creator} state={state} onShown={onShown} />
       <section className="room-talk">
-        <Feed rows={state.rows} />
+        <Moderated creator={creator}>
+          <Feed rows={state.rows} />
+        </Moderated>
         {!ended && <ChatBox streamId={streamId} />}
       </section>
       <div className="room-gifts">
         <GiftTray streamId={streamId} gifts={room.gifts} reactions={reactions} closed={ended} />
       </div>
     </div>
+  );
+}
+
+/** Lets those who moderate the stream mute from the rows in it, and says so when it is done. */
+function Moderated({ creator, children }: { creator: RoomSnapshot['creator']; children: ReactNode }) {
+  const { t, time } = useLanguage();
+  const moderates = useModerates(creator);
+  const mute = useMuteIn(creator.id);
+  const [done, setDone] = useState<string>();
+  const { handle, moderators } = creator;
+  const value = useMemo((): Mute | undefined => {
+    if (!moderates) return undefined;
+    const spared = new Set([handle, ...moderators.map((one) => one.handle)]);
+    return {
+      run: async (person) => {
+        const until = await mute(person);
+        if (until) setDone(t('room.muted', { name: person.displayName, time: time(until) }));
+      },
+      spares: (person) => spared.has(person.handle),
+    };
+  }, [moderates, mute, handle, moderators, t, time]);
+  return (
+    <MuteContext value={value}>
+      {children}
+      {moderates && (
+        <p role="status" className="dim">
+          {done}
+        </p>
+      )}
+    </MuteContext>
   );
 }

@@ -23,7 +23,7 @@ export function AddressFields({ addresses, chosen, onChoose, onAdded }: Props) {
   return (
     <label className="field">
       {t('address.title')}
-      <select className="input" value={chosen} onChange={({ target }) => onChoose(target.value)}>
+      <select className="input" dir="auto" value={chosen} onChange={({ target }) => onChoose(target.value)}>
         {addresses.map(({ id, name, line1, city, country }) => (
           <option key={id} value={id}>
             {[name, line1, city, country].join(', ')}

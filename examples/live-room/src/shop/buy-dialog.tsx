@@ -103,11 +103,18 @@ function BuyForm({ streamId, sale, onBought }: FormProps) {
         type="submit"
         className="button button-primary button-wide"
         data-action="pay"
-        disabled={busy || (needsAddress(sale) && !addressId)}
+        disabled={busy || isOver(problem) || (needsAddress(sale) && !addressId)}
       >
         {t(problem?.__typename === 'PriceChangedError' ? 'shop.payNew' : 'shop.pay', { price: money(total) })}
       </button>
     </form>
+  );
+}
+
+/** Whether there is nothing left to buy: then another press would say the same. */
+function isOver(problem: Problem | undefined): boolean {
+  return (
+    problem?.__typename === 'OfferEndedError' || (problem?.__typename === 'SoldOutError' && problem.remaining === 0)
   );
 }
 

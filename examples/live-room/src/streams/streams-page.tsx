@@ -38,7 +38,7 @@ function Poster({ stream }: { stream: Stream }) {
   const { t } = useLanguage();
   const { id, title, creator, battle, goals, offers, topGifters, pinnedProduct } = stream;
   return (
-    <Link to={paths.room(id)} className="poster" aria-label={t('streams.watch', { name: creator.displayName, title })}>
+    <Link to={paths.room(id)} className="poster">
       <span className="poster-art" style={{ '--hue': moodOf(creator.handle) } as CSSProperties}>
         <span className="poster-initial" aria-hidden="true">
           {[...creator.displayName][0]}

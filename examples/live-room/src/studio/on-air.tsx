@@ -16,7 +16,7 @@ import { Link, paths } from '../routing.tsx';
 import { BattlePanel } from './battle-panel.tsx';
 import { EarningsPanel } from './earnings-panel.tsx';
 import { GoalsPanel } from './goals-panel.tsx';
-import { PeoplePanel } from './people-panel.tsx';
+import { People } from './people-panel.tsx';
 import { QueuePanel } from './queue-panel.tsx';
 import { RulesPanel } from './rules-panel.tsx';
 import { ShopPanel } from './shop-panel.tsx';
@@ -59,7 +59,7 @@ export function OnAir({ creator, stream, gifts, ownMerchants, onChange }: Props)
         <ShopPanel stream={shown} creatorId={creator.id} ownMerchants={ownMerchants} onChange={reload} />
         <GoalsPanel stream={shown} gifts={gifts} onChange={reload} />
         <BattlePanel stream={shown} onChange={reload} />
-        <PeoplePanel rows={rows} creatorId={creator.id} ownHandle={creator.handle} />
+        <People rows={rows} streamId={stream.id} creatorId={creator.id} ownHandle={creator.handle} />
         <RulesPanel rules={creator.reactionRules} gifts={gifts} onChange={onChange} />
         <EarningsPanel handle={creator.handle} live />
       </div>

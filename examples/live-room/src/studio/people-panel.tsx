@@ -1,38 +1,92 @@
 import { useState } from 'react';
+import { useQuery } from 'urql';
 import { Avatar } from '../components/avatar.tsx';
 import { Panel } from '../components/panel.tsx';
 import { useAction } from '../components/use-action.ts';
+import { useMuteIn } from '../feed/moderation.tsx';
 import type { Row } from '../feed/rows.ts';
 import type { Person } from '../feed/types.ts';
-import { BanViewerDocument, MuteViewerDocument } from '../generated/graphql.ts';
+import { AddModeratorDocument, BanViewerDocument, ModerationDocument } from '../generated/graphql.ts';
 import { useLanguage } from '../i18n/language.tsx';
+import { ModerationPanel } from './moderation-panel.tsx';
 
 /** People who have said something last. */
 const PEOPLE_SHOWN = 6;
-const MUTE_SECONDS = 300;
 
-type Props = { rows: readonly Row[]; creatorId: string; ownHandle: string };
+type Props = { rows: readonly Row[]; streamId: string; creatorId: string; ownHandle: string };
 
-/** Who talks in the stream, and how to have them stop. */
-export function PeoplePanel({ rows, creatorId, ownHandle }: Props) {
-  const { t } = useLanguage();
+/** Who talks in the stream, and the rules of talking there. */
+export function People({ rows, streamId, creatorId, ownHandle }: Props) {
+  const [{ data }, ask] = useQuery({
+    query: ModerationDocument,
+    variables: { streamId, creatorId },
+    requestPolicy: 'network-only',
+  });
+  const reload = () => ask({ requestPolicy: 'network-only' });
+  const moderators = data?.liveStream?.creator.moderators ?? [];
+  return (
+    <>
+      <Talkers
+        said={lastWords(rows, ownHandle)}
+        moderators={new Set(moderators.map(({ id }) => id))}
+        creatorId={creatorId}
+        onChange={reload}
+      />
+      {data?.liveStream && (
+        <ModerationPanel data={data} stream={data.liveStream} creatorId={creatorId} onChange={reload} />
+      )}
+    </>
+  );
+}
+
+type Said = { person: Person; text: string };
+type TalkersProps = {
+  said: readonly Said[];
+  moderators: ReadonlySet<string>;
+  creatorId: string;
+  onChange: () => void;
+};
+
+/** Who has said something last, and what can be done about them. */
+function Talkers({ said, moderators, creatorId, onChange }: TalkersProps) {
+  const { t, time } = useLanguage();
   const [done, setDone] = useState<string>();
-  const mute = useAction(MuteViewerDocument);
+  const mute = useMuteIn(creatorId);
   const ban = useAction(BanViewerDocument);
-  const said = lastWords(rows, ownHandle);
-  const shut = async (person: Person, how: 'mute' | 'ban') => {
-    const input = { creatorId, viewerId: person.id };
-    const shut =
-      how === 'ban' ? await ban.run({ input }) : await mute.run({ input: { ...input, seconds: MUTE_SECONDS } });
-    if (shut) setDone(t(how === 'ban' ? 'studio.banned' : 'studio.muted', { name: person.displayName }));
+  const appoint = useAction(AddModeratorDocument);
+  const tell = (text: string) => {
+    setDone(text);
+    onChange();
   };
-  const busy = mute.busy || ban.busy;
+  const actions = [
+    {
+      key: 'studio.mute',
+      run: async (person: Person) => {
+        const until = await mute(person);
+        if (until) tell(t('room.muted', { name: person.displayName, time: time(until) }));
+      },
+    },
+    {
+      key: 'studio.ban',
+      run: async (person: Person) => {
+        if (await ban.run({ input: { creatorId, viewerId: person.id } }))
+          tell(t('studio.banned', { name: person.displayName }));
+      },
+    },
+    {
+      key: 'studio.appoint',
+      run: async (person: Person) => {
+        if (await appoint.run({ input: { creatorId, viewerId: person.id } }))
+          tell(t('studio.appointed', { name: person.displayName }));
+      },
+    },
+  ] as const;
   return (
     <Panel icon="chat" title={t('studio.people')}>
       {said.length === 0 && <p className="dim">{t('studio.peopleEmpty')}</p>}
       <ul className="lines">
         {said.map(({ person, text }) => (
-          <li key={person.id} className="line">
+          <li key={person.id} className="line line-tall">
             <Avatar name={person.handle} size={28} />
             <span className="line-words">
               <strong>
@@ -42,22 +96,23 @@ export function PeoplePanel({ rows, creatorId, ownHandle }: Props) {
                 {text}
               </span>
             </span>
-            <button
-              type="button"
-              className="button button-small"
-              disabled={busy}
-              onClick={() => void shut(person, 'mute')}
-            >
-              {t('studio.mute')}
-            </button>
-            <button
-              type="button"
-              className="button button-small"
-              disabled={busy}
-              onClick={() => void shut(person, 'ban')}
-            >
-              {t('studio.ban')}
-            </button>
+            {moderators.has(person.id) ? (
+              <span className="chip chip-good">{t('studio.moderator')}</span>
+            ) : (
+              <span className="line-actions">
+                {actions.map(({ key, run }) => (
+                  <button
+                    key={key}
+                    type="button"
+                    className="button button-small"
+                    disabled={ban.busy || appoint.busy}
+                    onClick={() => void run(person)}
+                  >
+                    {t(key)}
+                  </button>
+                ))}
+              </span>
+            )}
           </li>
         ))}
       </ul>
@@ -69,8 +124,8 @@ export function PeoplePanel({ rows, creatorId, ownHandle }: Props) {
 }
 
 /** The last line of each of those who spoke last, newest first. */
-function lastWords(rows: readonly Row[], ownHandle: string): { person: Person; text: string }[] {
-  const last = new Map<string, { person: Person; text: string }>();
+function lastWords(rows: readonly Row[], ownHandle: string): Said[] {
+  const last = new Map<string, Said>();
   for (const { event } of rows.toReversed()) {
     if (event.__typename !== 'ChatMessage' || event.sender.handle === ownHandle || last.has(event.sender.id)) continue;
     last.set(event.sender.id, { person: event.sender, text: event.text });

@@ -1,13 +1,13 @@
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import { useQuery } from 'urql';
-import { newKey, perform } from '../api/perform.ts';
-import { type Problem, problemText } from '../api/problem.ts';
+import { problemText } from '../api/problem.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Icon } from '../components/icon.tsx';
 import { PaymentChoice, type PaymentToken } from '../components/payment-choice.tsx';
 import { Loading } from '../components/states.tsx';
-import { BuyCoinsDocument, PacksDocument } from '../generated/graphql.ts';
+import { PacksDocument } from '../generated/graphql.ts';
 import { useLanguage } from '../i18n/language.tsx';
+import { useCoinPurchase } from './coin-purchase.ts';
 
 /** Coins by the pack. */
 export function TopUpDialog({ onClose }: { onClose: () => void }) {
@@ -39,26 +39,4 @@ export function TopUpDialog({ onClose }: { onClose: () => void }) {
       </div>
     </Dialog>
   );
-}
-
-/** Buys packs. The key of one that is not answered for is kept: pressed again, it is the same purchase. */
-function useCoinPurchase(paymentToken: PaymentToken) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem>();
-  const [bought, setBought] = useState<number>();
-  const open = useRef<{ intent: string; key: string } | undefined>(undefined);
-  const buy = async (packId: string) => {
-    const intent = `${packId} ${paymentToken}`;
-    if (open.current?.intent !== intent) open.current = { intent, key: newKey() };
-    setBusy(true);
-    setProblem(undefined);
-    const input = { packId, paymentToken, idempotencyKey: open.current.key };
-    const outcome = await perform(BuyCoinsDocument, { input });
-    setBusy(false);
-    if (outcome.ok) setBought(outcome.value.wallet.coins);
-    else setProblem(outcome.problem);
-    const unknown = !outcome.ok && ['NoAnswer', 'PaymentPendingError'].includes(outcome.problem.__typename);
-    if (!unknown) open.current = undefined;
-  };
-  return { buy, busy, problem, bought };
 }

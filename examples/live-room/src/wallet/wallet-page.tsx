@@ -1,19 +1,14 @@
 import { useState } from 'react';
 import { useQuery, useSubscription } from 'urql';
-import { newKey } from '../api/perform.ts';
+import { problemText } from '../api/problem.ts';
 import { useSession } from '../api/session.ts';
 import { Icon } from '../components/icon.tsx';
 import { SignedOut } from '../components/signed-out.tsx';
 import { Failed, Loading } from '../components/states.tsx';
-import { useAction } from '../components/use-action.ts';
-import {
-  BuyCoinsDocument,
-  WalletPageDocument,
-  type WalletPageQuery,
-  WalletUpdatesDocument,
-} from '../generated/graphql.ts';
+import { WalletPageDocument, type WalletPageQuery, WalletUpdatesDocument } from '../generated/graphql.ts';
 import { useLanguage } from '../i18n/language.tsx';
 import { CapsPanel } from './caps-panel.tsx';
+import { useCoinPurchase } from './coin-purchase.ts';
 import { HistoryPanel } from './history-panel.tsx';
 
 /** The sandbox's token that pays. */
@@ -57,25 +52,27 @@ function Wallet() {
 }
 
 function Packs({ packs, onBought }: { packs: WalletPageQuery['coinPacks']; onBought: () => void }) {
-  const { t, number, money } = useLanguage();
+  const language = useLanguage();
+  const { t, number, money } = language;
   const [bought, setBought] = useState<number>();
-  const buy = useAction(BuyCoinsDocument, onBought);
+  const { buy, busy, problem } = useCoinPurchase(PAYMENT_TOKEN);
   const press = async (pack: WalletPageQuery['coinPacks'][number]) => {
     setBought(undefined);
-    const input = { packId: pack.id, paymentToken: PAYMENT_TOKEN, idempotencyKey: newKey() };
-    if (await buy.run({ input })) setBought(pack.coins);
+    if (!(await buy(pack.id))) return;
+    setBought(pack.coins);
+    onBought();
   };
   return (
     <>
-      <h3>{t('wallet.topUp')}</h3>
+      <h2>{t('wallet.topUp')}</h2>
       <ul className="packs">
         {packs.map((pack) => (
           <li key={pack.id}>
             <button
               type="button"
               className="pack"
-              disabled={buy.busy}
-              aria-label={t('wallet.buy', { count: pack.coins, price: money(pack.price) })}
+              disabled={busy}
+              aria-description={t('wallet.buy', { count: pack.coins, price: money(pack.price) })}
               onClick={() => void press(pack)}
             >
               <strong>
@@ -86,6 +83,7 @@ function Packs({ packs, onBought }: { packs: WalletPageQuery['coinPacks']; onBou
           </li>
         ))}
       </ul>
+      <div role="alert">{problem && <p className="notice notice-bad">{problemText(problem, language)}</p>}</div>
       <p className="dim" role="status">
         {bought === undefined ? t('wallet.sandbox') : t('wallet.bought', { count: bought })}
       </p>
