@@ -1,7 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { seedCatalogue, seedDemo } from '../prisma/seed.ts';
@@ -9,6 +6,7 @@ import type { Audience, AudienceOptions } from './app/audience/audience.ts';
 import { type CommunityOverrides, createCommunity } from './app/community.ts';
 import { DemoShop } from './app/demo-shop.ts';
 import { createGraphQLApi, hasGraphiQL } from './app/graphql.ts';
+import { keptSecret } from './app/kept-secret.ts';
 import { createLiveRoom } from './app/live-room.ts';
 import { Retention, type RetentionOptions } from './app/retention.ts';
 import { createWatch, type Watch } from './app/watch.ts';
@@ -303,7 +301,7 @@ async function createFulfilment(
   deps: { db: Database; news: OrderNews; log: Logger },
   options: FulfilmentOptions = {},
 ): Promise<Fulfilment> {
-  const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret'));
+  const voucherSecret = config.voucherSecret ?? (await keptSecret(config.dataDir, 'voucher-secret', 'VOUCHER_SECRET'));
   const partner = config.auth.mode === 'demo' ? createSandboxPartner(options.sandbox) : undefined;
   return new Fulfilment({ ...deps, voucherSecret, partner }, options);
 }
@@ -363,19 +361,5 @@ async function createStripe(config: Config, deps: { db: Database; log: Logger },
 async function tokenKeys(config: Config): Promise<TokenKeys> {
   if (config.auth.mode === 'secret') return { secret: config.auth.secret };
   if (config.auth.mode === 'jwks') return { jwksUrl: config.auth.url };
-  return { secret: await keptSecret(config.dataDir, 'demo-token-secret') };
-}
-
-/** A secret in a file of the data directory, made when it is not there. */
-async function keptSecret(dataDir: string, name: string): Promise<string> {
-  const file = join(dataDir, name);
-  await mkdir(dataDir, { recursive: true });
-  // Written aside and linked: of two servers that start at once one wins, and both read the whole of the same.
-  const draft = `${file}.${randomUUID()}`;
-  await writeFile(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
-  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await unlink(draft);
-  return readFile(file, 'utf8');
+  return { secret: await keptSecret(config.dataDir, 'demo-token-secret', 'JWT_SECRET or JWKS_URL') };
 }

@@ -55,6 +55,18 @@ async function startWatched(databaseUrl: string) {
   return { server, collector, committed };
 }
 
+/**
+ * The batch is a trace of its own, linked to those whose gifts are in it; below it are its SQL and its message. Each span arrives
+ * when it ends, and none of these waits for another.
+ */
+async function expectBatchOf(operation: ReceivedSpan, { spans }: { spans: ReceivedSpan[] }): Promise<void> {
+  const batch = () =>
+    spans.find(({ name, links }) => name === 'batch gifts' && links.some(({ spanId }) => spanId === operation.spanId));
+  await expect.poll(batch).toBeDefined();
+  const below = () => spans.filter(({ parentSpanId }) => parentSpanId === batch()!.spanId).map(({ name }) => name);
+  await expect.poll(below).toEqual(expect.arrayContaining(['SQL gifts.sendBatch', 'bus publish']));
+}
+
 type CommittedEvent = { streamId: string; seq: string; type: string; requestIds: string[] };
 
 test('a gift from HTTP and one from a WebSocket: spans from the request to the delivery, log lines from the event to the request', {
@@ -104,23 +116,13 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
     if (traceId === HTTP_TRACE) expect(parentOf(operation!)).toBe('HTTP POST /graphql');
     else expect(operation!.parentSpanId).toBe(CALLER);
     if (FAN_OUT.shared) expect(parentOf(of(traceId, 'deliver to a group')[0]!)).toBe('GraphQL mutation sendGift');
-    // The batch is a trace of its own, linked to those whose gifts are in it; below it are its SQL and its message.
-    // Each span arrives when it ends, and none of these waits for another.
-    const batchOf = () =>
-      collector.spans.find(
-        (span) => span.name === 'batch gifts' && span.links.some((link) => link.spanId === operation!.spanId),
-      );
-    await expect.poll(batchOf).toBeDefined();
-    const batch = batchOf();
-    const below = () =>
-      collector.spans.filter(({ parentSpanId }) => parentSpanId === batch!.spanId).map(({ name }) => name);
-    await expect.poll(below).toEqual(expect.arrayContaining(['SQL gifts.sendBatch', 'bus publish']));
+    await expectBatchOf(operation!, collector);
   }
   expect(JSON.stringify(collector.spans)).not.toContain(viewer.token);
 
   const requestOf = (seq: number | string) =>
     committed(streamId).find((event) => event.seq === String(seq))?.requestIds;
-  expect(requestOf(byHttp.giftSent.seq)).toEqual(['request-1']);
+  await expect.poll(() => requestOf(byHttp.giftSent.seq)).toEqual(['request-1']);
   await expect.poll(() => requestOf(byHttp.giftSent.seq + 1)).toEqual(['socket-7/gift']);
   await say(creator, streamId, 'hello');
   await expect.poll(() => requestOf(byHttp.giftSent.seq + 2)).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);

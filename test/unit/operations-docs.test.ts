@@ -134,8 +134,9 @@ describe('compose.yaml', () => {
     expect(targets.scrape_configs[0].static_configs[0].targets).toEqual(['hadiya-1:9464', 'hadiya-2:9464']);
     expect(services['hadiya-1'].environment.METRICS_PORT).toBe('9464');
     const nginx = await read('deploy/nginx/nginx.conf');
+    // Looked up again and again: a container that starts anew may have another address.
     for (const name of ['hadiya-1', 'hadiya-2'])
-      expect(nginx).toContain(`server ${name}:${services[name].environment.PORT}`);
+      expect(nginx).toContain(`server ${name}:${services[name].environment.PORT} resolve`);
     const port = /listen (\d+)/.exec(nginx)![1];
     expect(services.balancer.ports).toEqual([`\${PUBLISH_ON:-127.0.0.1}:4000:${port}`]);
   });
@@ -170,6 +171,7 @@ describe('nginx', () => {
       'proxy_set_header Host $http_host;',
       'proxy_set_header X-Forwarded-For $remote_addr;',
       'proxy_set_header Upgrade $http_upgrade;',
+      'zone hadiya',
       'proxy_buffering off;',
       // Not `non_idempotent`: a mutation is the client's to repeat.
       'proxy_next_upstream error timeout;',

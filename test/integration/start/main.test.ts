@@ -229,6 +229,16 @@ describe('a start that cannot be gives one line and exit code 1', { timeout: TES
     await expectRefusal({ DATABASE_URL }, [/^The database holds tables of something else .*: give Hadiya an empty/]);
   });
 
+  test('a secret that is not set, and cannot be kept', async () => {
+    const DATABASE_URL = await makeDatabase();
+    // A file is where the directory should be: as root nothing else is refused.
+    const DATA_DIR = fileURLToPath(import.meta.url);
+    const set = { DATABASE_URL, DATA_DIR, JWT_SECRET: 's'.repeat(32) };
+    await expectRefusal(set, [
+      /^DATA_DIR .* cannot keep a secret \(EEXIST\): set VOUCHER_SECRET, or make it writable$/,
+    ]);
+  });
+
   test('an unreachable REDIS_URL', async () => {
     const DATABASE_URL = await makeDatabase();
     await expectRefusal({ DATABASE_URL, REDIS_URL: 'redis://:geheim@127.0.0.1:1' }, [/^(?!.*geheim).*REDIS_URL/]);
