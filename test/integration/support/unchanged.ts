@@ -2,10 +2,14 @@
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
 
+/** When servers did their housekeeping last: they write it by themselves, a while after they have started. */
+const CHORES = 'retention_chore';
+
 /** One fingerprint for the rows of each table. */
 async function fingerprints(pool: Pool): Promise<Record<string, string>> {
   const { rows: tables } = await pool.query<{ name: string }>(
-    "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
+    "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> $1 ORDER BY 1",
+    [CHORES],
   );
   const each = tables.map(
     ({
