@@ -27,7 +27,7 @@ export const rules = {
       .min(1, 'Must not be empty.')
       .refine((text) => [...text].length <= lengthMax, `Has ${lengthMax} characters at the most.`)
       .refine(isStorable, 'Must be Unicode text without NUL.')
-      .refine((text) => text === '' || isReadable(text), NOT_READABLE),
+      .refine((text) => text === '' || !isStorable(text) || isReadable(text), NOT_READABLE),
   /** A whole number from 1 to `max`. */
   count: (max: number) => z.number().int().min(1, 'Must be at least 1.').max(max, `Must be ${max} at the most.`),
   /** How many items of a list are wanted; more than a page holds is no error. */

@@ -34,7 +34,7 @@ function text(lengthMax: number) {
     .min(1, 'Must not be empty.')
     .refine((value) => [...value].length <= lengthMax, `Has ${lengthMax} characters at the most.`)
     .refine(isStorable, STORABLE)
-    .refine((value) => value === '' || isReadable(value), NOT_READABLE);
+    .refine((value) => value === '' || !isStorable(value) || isReadable(value), NOT_READABLE);
 }
 
 function wholeNumber(min: number, max: number) {
