@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { type RateLimits, retryAfterSeconds } from './graphql/rate-limit.ts';
 import { nameRequest } from './graphql/request-id.ts';
-import type { SocketTransport } from './graphql/socket-transport.ts';
+import { refuseUpgrade, type SocketTransport } from './graphql/socket-transport.ts';
 import type { GraphQLServer } from './graphql/yoga.ts';
 import type { RateLimitedError } from './kernel/errors.ts';
 import type { Instruments } from './kernel/instruments.ts';
@@ -85,7 +85,9 @@ export function createHttpServer(deps: Deps): HttpServer {
       // Whoever keeps a connection for the next request is to look for another server.
       if (deps.readiness.isDraining) res.setHeader('connection', 'close');
       watched(deps.instruments, requestId, req, res, () => route(deps, req, res)).catch((error: unknown) => {
-        deps.log.error({ err: error, requestId }, 'unexpected error in a request');
+        // A client that goes away in the middle of its body is no error of ours.
+        if (req.readableAborted) deps.log.debug({ err: error, requestId }, 'a request was cut off');
+        else deps.log.error({ err: error, requestId }, 'unexpected error in a request');
         if (res.headersSent) res.destroy();
         else respond(res, 500, { errors: [{ message: 'Unexpected error.' }] });
       });
@@ -93,7 +95,7 @@ export function createHttpServer(deps: Deps): HttpServer {
   );
   server.on('upgrade', (request, socket, head) => {
     // Over a connection that was there before the server stopped to listen.
-    if (closed) socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    if (closed) refuseUpgrade(socket, '503 Service Unavailable');
     else upgrade(deps, request, socket, head);
   });
   return {
@@ -190,7 +192,7 @@ function find<Route>(routes: ReadonlyMap<string, Route>, path: string): Route | 
 }
 
 function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  const refuse = (status: string) => refuseUpgrade(socket, status);
   socket.on('error', (error) => deps.log.debug({ err: error }, 'an upgrade failed'));
   if ((request.url ?? '').split('?', 1)[0] !== '/graphql') {
     refuse('404 Not Found');

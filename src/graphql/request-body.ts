@@ -12,7 +12,18 @@ export function useBoundedBody(sizeMax: number): Plugin<Record<string, any>, { r
   return {
     onRequestParse({ request, requestParser, serverContext, setRequestParser }) {
       // Without a parser the content type is one that Yoga does not take; it answers with 415.
-      if (request.method !== 'POST' || !requestParser) return;
+      if (!requestParser) return;
+      if (request.method === 'GET') {
+        setRequestParser(async (get) => {
+          try {
+            return await requestParser(get);
+          } catch (error) {
+            if (error instanceof SyntaxError) throw badRequest('The variables or extensions are not valid JSON.');
+            throw error;
+          }
+        });
+      }
+      if (request.method !== 'POST') return;
       const { req } = serverContext as { req: IncomingMessage };
       const body = {
         async json() {
@@ -36,7 +47,8 @@ function readText(req: IncomingMessage, sizeMax: number): Promise<string> {
       else reject(tooLarge());
     });
     req.once('end', () => resolve(chunks.length === 1 ? chunks[0]!.toString() : Buffer.concat(chunks).toString()));
-    req.once('error', reject);
+    // The client has gone: nobody hears it, and nothing is wrong here.
+    req.once('error', () => reject(badRequest('The request was cut off.')));
   });
 }
 
@@ -45,10 +57,12 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new GraphQLError('The body is not valid JSON.', {
-      extensions: { http: { status: 400 }, code: 'BAD_REQUEST' },
-    });
+    throw badRequest('The body is not valid JSON.');
   }
+}
+
+function badRequest(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { http: { status: 400 }, code: 'BAD_REQUEST' } });
 }
 
 function tooLarge(): GraphQLError {

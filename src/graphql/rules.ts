@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { IDEMPOTENCY_KEY_LENGTH_MAX, IDEMPOTENCY_KEY_LENGTH_MIN } from '../kernel/idempotency.ts';
-import { isStorable } from '../kernel/text.ts';
+import { isReadable, isStorable, NOT_READABLE } from '../kernel/text.ts';
 import { toRowId } from './global-id.ts';
 
 /** Cursors of lists: in the order of their ids, as Pothos makes them from a bigint, and in that of a number and then their ids. */
@@ -19,14 +19,15 @@ export const rules = {
     .refine(isStorable, 'An idempotency key must be Unicode text without NUL.'),
   /** Text to look something up by. */
   lookup: z.string().refine(isStorable, 'Must be Unicode text without NUL.'),
-  /** Text for people: trimmed, not empty, no longer than `lengthMax` characters. */
+  /** Text for people: trimmed, not empty, readable, no longer than `lengthMax` characters. */
   text: (lengthMax: number) =>
     z
       .string()
       .trim()
       .min(1, 'Must not be empty.')
       .refine((text) => [...text].length <= lengthMax, `Has ${lengthMax} characters at the most.`)
-      .refine(isStorable, 'Must be Unicode text without NUL.'),
+      .refine(isStorable, 'Must be Unicode text without NUL.')
+      .refine((text) => text === '' || !isStorable(text) || isReadable(text), NOT_READABLE),
   /** A whole number from 1 to `max`. */
   count: (max: number) => z.number().int().min(1, 'Must be at least 1.').max(max, `Must be ${max} at the most.`),
   /** How many items of a list are wanted; more than a page holds is no error. */

@@ -111,7 +111,7 @@ export function createSocketTransport<Extra extends SocketExtra>(
     upgrade: (request, raw, head) => {
       const release = connections.fromNetwork(request);
       if (!release) {
-        raw.end('HTTP/1.1 429 Too Many Requests\r\nretry-after: 60\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        refuseUpgrade(raw, '429 Too Many Requests\r\nretry-after: 60');
         return;
       }
       raw.once('close', release);
@@ -130,6 +130,16 @@ export function createSocketTransport<Extra extends SocketExtra>(
       clearTimeout(late);
     },
   };
+}
+
+/**
+ * Answers an upgrade that is not taken, and lets go of the connection: Node has handed it over, so that no timeout of its own ends
+ * it, and a client that does not close its half would keep the other open for ever.
+ * @param status with headers behind it, if there are any
+ */
+export function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
 /** Counts what a client sends, pings included; closes its socket when that is a flood. From then on nothing is let through. */

@@ -41,7 +41,13 @@ export class Feed implements Source<LiveEvent> {
     readonly streamId: bigint,
     readonly epoch: string,
     head: bigint,
-    private readonly options: { ringSize: number; pageSize: number; readPage: ReadPage; onGap?: () => void },
+    private readonly options: {
+      ringSize: number;
+      pageSize: number;
+      readPage: ReadPage;
+      readPast?: ReadPage;
+      onGap?: () => void;
+    },
   ) {
     this.#head = head;
   }
@@ -82,7 +88,8 @@ export class Feed implements Source<LiveEvent> {
 
   async #readPast(seq: bigint): Promise<LiveEvent[]> {
     const { head } = this; // of before the read: what is written meanwhile is not pruned
-    const page = await this.options.readPage(seq - 1n, this.options.pageSize);
+    const { readPage, readPast = readPage, pageSize } = this.options;
+    const page = await readPast(seq - 1n, pageSize);
     return withResync(page, { streamId: this.streamId, afterSeq: seq - 1n, lastSeq: head });
   }
 

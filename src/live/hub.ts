@@ -3,10 +3,11 @@ import type { Database } from '../db/database.ts';
 import { NotFoundError } from '../kernel/errors.ts';
 import { every, type Periodic } from '../kernel/every.ts';
 import type { Meters } from '../kernel/instruments.ts';
+import { Turns } from '../kernel/turns.ts';
 import type { Bus } from './bus.ts';
 import { channels } from './channels.ts';
 import { decodeCursor, InvalidCursorError } from './cursor.ts';
-import { Feed } from './feed.ts';
+import { Feed, type ReadPage } from './feed.ts';
 import { decodeEvents, type LiveEvent } from './live-event.ts';
 import { readEvents, readHead, readHeads } from './live-log.ts';
 import { Watcher } from './watcher.ts';
@@ -22,6 +23,12 @@ export const POLL_INTERVAL_MS = 1_000;
 export const PAGE_SIZE = 500;
 /** Events of the past that a feed reads into its ring when it is opened; less than a page, so that one read is enough. */
 const PRELOAD = 400n;
+
+/**
+ * Pages of the past that are read at a time, over all feeds. Each viewer chooses where it begins: thousands could read as many
+ * different pages, and whoever gives or buys would wait for a connection behind all of them.
+ */
+export const PAST_READS_MAX = 4;
 
 /** The hub's named limits, with the values that tests override. */
 export type HubLimits = { ringSize: number; pollIntervalMs: number; pageSize: number };
@@ -45,6 +52,7 @@ type FeedEntry = { opening: Promise<OpenFeed>; feed?: Feed; watchers: number };
 /** All feeds of this process: one per watched stream, whatever the number of its viewers. */
 export class Hub {
   readonly #feeds = new Map<bigint, FeedEntry>();
+  readonly #past = new Turns(PAST_READS_MAX);
   readonly #poll: Periodic;
   readonly #meters: Meters;
 
@@ -150,10 +158,12 @@ export class Hub {
       const head = await readHead(this.deps.db.pool, streamId);
       if (!head) throw new NotFoundError('stream');
       const before = head.lastSeq > PRELOAD ? head.lastSeq - PRELOAD : 0n;
+      const readPage: ReadPage = (afterSeq, limit) => readEvents(this.deps.db.pool, streamId, afterSeq, limit);
       const feed = new Feed(streamId, head.epoch, before, {
         ...this.limits,
         onGap: () => this.#meters.gapFills++,
-        readPage: (afterSeq, limit) => readEvents(this.deps.db.pool, streamId, afterSeq, limit),
+        readPage,
+        readPast: (afterSeq, limit) => this.#past.take(() => readPage(afterSeq, limit)),
       });
       entry.feed = feed; // from now on it hears, so that nothing is missed between the read and the return
       await feed.catchUp();

@@ -8,6 +8,8 @@ const HEADERS = {
 } as const;
 /** Answers of the API are data: a browser that opens one runs and loads nothing. */
 const API_POLICY = "default-src 'none'; frame-ancestors 'none'";
+/** What it answers is for who asks, now: nothing on the way keeps it, not even for another page of the same browser. */
+const API_HEADERS = { 'content-security-policy': API_POLICY, 'cache-control': 'no-store', vary: 'origin' } as const;
 /** Content that only programs and pages of ours ask for: a link, a form or an image of a foreign page does not. */
 const GRAPHQL_ACCEPT = /application\/(graphql-response\+)?json|text\/event-stream/i;
 const FETCHED = ['cors', 'same-origin'];
@@ -24,7 +26,7 @@ export function secureHeaders(res: ServerResponse): void {
 
 /** Sets what the answers of the API have beside those; a page that is served from there brings a policy of its own. */
 export function secureApiHeaders(res: ServerResponse): void {
-  res.setHeader('content-security-policy', API_POLICY);
+  for (const [name, value] of Object.entries(API_HEADERS)) res.setHeader(name, value);
 }
 
 /**

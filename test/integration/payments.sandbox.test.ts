@@ -49,6 +49,13 @@ describe('charges', () => {
     expect((await provider.cancel(of('a:1', token))).status).toBe(status);
   });
 
+  test.for(['__proto__', 'constructor', 'toString'])(
+    'a token named like what every object has is declined: %s',
+    async (token, { provider }) => {
+      expect((await provider.charge(of(`a:${token}`, token))).status).toBe('DECLINED');
+    },
+  );
+
   test('tok_unreachable leaves no trace, so that it can be cancelled', async ({ provider, db }) => {
     await expect(provider.charge(of('a:1', 'tok_unreachable'))).rejects.toThrow(ProviderUnavailableError);
     expect((await db.pool.query('SELECT 1 FROM sandbox_charge')).rowCount).toBe(0);

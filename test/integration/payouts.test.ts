@@ -205,6 +205,7 @@ describe('identity', () => {
     expect(await requestPayout(creator, 4_000)).toMatchObject({ status: 'REJECTED' });
     expect(succeed(await submit('acct_ok'))).toMatchObject({ identity: { status: 'VERIFIED' }, replayed: false });
     expect(succeed(await submit('acct_review'))).toMatchObject({ identity: { status: 'PENDING', decidedAt: null } });
+    expect(succeed(await submit('__proto__'))).toMatchObject({ identity: { status: 'REJECTED' } });
     expect((await submit(' ')).__typename).toBe('InvalidInputError');
     expect((await submit('x'.repeat(201))).__typename).toBe('InvalidInputError');
   });

@@ -171,6 +171,8 @@ test.for([
     'emoji',
     `x${'🌹'.repeat(49)}`,
   ],
+  ['turns around what follows', { preferred_username: 'turned', name: '\u202eadmin\u0007' }, 'turned', 'admin'],
+  ['cannot be seen', { preferred_username: 'unseen', name: '\u200b\u3164' }, 'unseen', 'Unseen'],
   ['has a NUL', { preferred_username: 'nul.name', name: 'a\0b' }, 'nul.name', expect.any(String)],
 ] as const)(
   'a name that %s becomes one that everybody can show',

@@ -4,10 +4,12 @@ import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished } from 'vitest';
+import { POOL_SIZE_MAX } from '../../src/db/database.ts';
+import { PAST_READS_MAX } from '../../src/live/hub.ts';
 import type { Endpoint } from '../support/endpoint.ts';
 import { Feed, type FeedEnd, within } from '../support/feed.ts';
 import { test } from '../support/fixtures.ts';
-import { readLog } from '../support/operations.ts';
+import { query, readLog } from '../support/operations.ts';
 import {
   chatter,
   commitUnannounced,
@@ -96,6 +98,44 @@ describe('with a small ring', () => {
     const feed = await watch(server, live.streamId);
     await chatter(viewer, live.streamId, 5);
     await expectAllReceive([feed], await readLog(viewer.api, live.streamId, 100));
+  });
+});
+
+describe('with a ring that is short', () => {
+  test.override('serverOptions', { overrides: { hub: { ringSize: RING_SIZE, pollIntervalMs: 100 } } });
+
+  test('many who each read another page of the past leave connections to everybody else', async ({
+    server,
+    db,
+    viewer,
+    live,
+  }) => {
+    const last = await commitUnannounced(db.pool, live.streamId, 4 * RING_SIZE);
+    const log = await readLog(viewer.api, live.streamId, 100);
+    await seen(await watch(server, live.streamId), last); // and keeps the feed open
+    const blocker = await db.pool.connect();
+    try {
+      await blocker.query('BEGIN');
+      await blocker.query('LOCK TABLE live_event IN ACCESS EXCLUSIVE MODE');
+      // Twice as many as the server has connections.
+      const reading = log
+        .slice(0, 2 * POOL_SIZE_MAX)
+        .map(({ cursor }) => watch(server, live.streamId, { after: cursor }));
+      const blocked = async () => {
+        const waiting = `SELECT count(*)::int AS count FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%live.events %'`;
+        return (await db.pool.query<{ count: number }>(waiting)).rows[0]!.count; // the other would see what it saw first
+      };
+      await expect.poll(blocked).toBe(PAST_READS_MAX);
+      expect(await query(viewer.api, '{ me { wallet { coins } } }')).toEqual({ me: { wallet: { coins: 0 } } });
+      expect(await blocked()).toBe(PAST_READS_MAX);
+      await blocker.query('ROLLBACK');
+      const feeds = await Promise.all(reading);
+      await Promise.all(feeds.map((feed) => seen(feed, last)));
+      for (const [n, feed] of feeds.entries()) expect(seqsOf(feed)).toEqual(range(n + 2, last));
+    } finally {
+      blocker.release(true);
+    }
   });
 });
 

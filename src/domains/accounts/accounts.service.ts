@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Database } from '../../db/database.ts';
 import { brokeConstraint } from '../../db/sql-errors.ts';
 import { InvalidInputError } from '../../kernel/errors.ts';
+import { toReadable } from '../../kernel/text.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
 import type { Accounts, Actor, Authentication } from './accounts.api.ts';
 import { drawViewerId, findBySubject, insertViewer, type ViewerRow } from './accounts.repo.ts';
@@ -100,7 +101,7 @@ class AccountsService {
 
   /** Viewer and wallet together, or neither. Returns undefined when the subject or the handle is taken. */
   async #insert(claims: Claims, handle: string): Promise<ViewerRow | undefined> {
-    const displayName = [...(claims.displayName?.trim() || toDisplayName(handle))]
+    const displayName = [...(toReadable(claims.displayName ?? '') || toDisplayName(handle))]
       .slice(0, DISPLAY_NAME_LENGTH_MAX)
       .join('');
     try {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCurrency } from '../../kernel/money.ts';
-import { isCountry, isStorable } from '../../kernel/text.ts';
+import { isCountry, isReadable, isStorable, NOT_READABLE } from '../../kernel/text.ts';
 
 /** Characters of what a merchant writes. */
 export const MERCHANT_NAME_LENGTH_MAX = 100;
@@ -33,7 +33,8 @@ function text(lengthMax: number) {
     .trim()
     .min(1, 'Must not be empty.')
     .refine((value) => [...value].length <= lengthMax, `Has ${lengthMax} characters at the most.`)
-    .refine(isStorable, STORABLE);
+    .refine(isStorable, STORABLE)
+    .refine((value) => value === '' || !isStorable(value) || isReadable(value), NOT_READABLE);
 }
 
 function wholeNumber(min: number, max: number) {

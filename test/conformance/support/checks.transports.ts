@@ -1,21 +1,19 @@
 /** What each transport lets through, before and beside GraphQL. */
-import { request as openRequest } from 'node:http';
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { text as readAll } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'vitest';
-import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from '../../../src/graphql/message-rate.ts';
 import { MESSAGE_SIZE_MAX } from '../../../src/graphql/socket-transport.ts';
-import { OPERATION_ID_LENGTH_MAX, OPERATIONS_PER_SOCKET_MAX } from '../../../src/graphql/websocket.ts';
 import { BODY_SIZE_MAX } from '../../../src/graphql/yoga.ts';
 import { expectClearErrors } from '../../integration/support/clear-errors.ts';
 import type { WireError } from '../../support/feed.ts';
-import type { Check, Ground, Run } from './checks.ts';
+import { SOCKET_CHECKS } from './checks.sockets.ts';
+import type { Check } from './checks.ts';
+import { closeAfter, overHttp, refusalOf, send, sendRaw, subscribe } from './send.ts';
 import { everywhere } from './speak.ts';
 
 /** As many as fit into a body. */
 const DEEP_LEVELS = 30_000;
-const LIVE = 'subscription ($id: ID!) { liveEvents(streamId: $id, after: "") { cursor } }';
 const TYPENAME = JSON.stringify({ query: '{ __typename }' });
 /** Origins that look like one that is allowed (`https://shop.example.com`), and are not. */
 export const FOREIGN_ORIGINS = [
@@ -37,63 +35,7 @@ export const FOREIGN_ORIGINS = [
 /** The allowed one. */
 export const ALLOWED_ORIGIN = 'https://shop.example.com';
 
-type Reply = { status: number; headers: NodeJS.Dict<string | string[]>; text: string; errors?: WireError[] };
-
-/** A request with headers that fetch would not send. */
-async function send(
-  { server }: Ground,
-  options: { method?: string; path?: string; headers?: Record<string, string | string[]>; body?: string | Buffer },
-): Promise<Reply> {
-  const { method = 'POST', path = '', headers = { 'content-type': 'application/json' }, body } = options;
-  return new Promise((resolve, reject) => {
-    const request = openRequest(`${server.url}${path}`, { method, headers, agent: false }, async (response) => {
-      const text = await readAll(response);
-      const [json] = /\{.*\}/.exec(text) ?? []; // a stream of events has it behind "data: "
-      const errors = json && (JSON.parse(json).errors as WireError[]);
-      resolve({ status: response.statusCode!, headers: response.headers, text, ...(errors && { errors }) });
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-
-/** Bytes as they are; answers with what comes until the server hangs up. */
-function sendRaw({ server }: Ground, bytes: string): Promise<string> {
-  const { hostname, port } = new URL(server.url);
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.end(bytes));
-    let text = '';
-    socket.on('data', (chunk) => (text += chunk.toString()));
-    socket.on('close', () => resolve(text));
-    socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? resolve(text) : reject(error)));
-  });
-}
-
-/** The same request as one that asks for JSON and as one that asks for a stream of events. */
-function overHttp(run: (accept: string, ground: Ground) => Promise<void>): { HTTP: Run; SSE: Run } {
-  return {
-    HTTP: (ground) => run('application/json', ground),
-    SSE: (ground) => run('text/event-stream', ground),
-  };
-}
-
-/** How a socket ends that sends this after connection_init. */
-async function closeAfter({ server }: Ground, messages: readonly (string | Buffer)[], init = true) {
-  const socket = await server.raw();
-  if (init) await socket.init();
-  for (const message of messages) socket.send(message);
-  return socket.messages.untilClosed();
-}
-
-async function refusalOf(upgrade: Promise<unknown>): Promise<string> {
-  return String(await upgrade.catch((error: unknown) => error));
-}
-
-const subscribe = (id: string, query = '{ __typename }') =>
-  JSON.stringify({ id, type: 'subscribe', payload: { query } });
-
 const GUARD = 'src/server/http-guard.ts';
-const SOCKET = 'src/graphql/socket-transport.ts';
 
 /** Pages and origins. */
 const ORIGIN_CHECKS: Check[] = [
@@ -199,6 +141,23 @@ const ORIGIN_CHECKS: Check[] = [
         expect(replies[0]!.headers['content-security-policy']).toContain("default-src 'none'");
       }),
       WebSocket: 'has no answer that a page could show',
+    },
+  },
+  {
+    threat: 'an answer that something on the way keeps, for somebody else or for another page',
+    limit: '`no-store`, `vary: origin`',
+    where: GUARD,
+    runs: {
+      ...overHttp(async (accept, ground) => {
+        const path = `?query=${encodeURIComponent('{ me { id } }')}`;
+        for (const origin of [ALLOWED_ORIGIN, 'https://evil.example', undefined]) {
+          const headers = { accept, ...(origin && { origin }) };
+          const reply = await send(ground, { method: 'GET', path, headers });
+          expect(reply.headers['cache-control'], origin).toMatch(/no-store|no-cache/); // a stream of events has its own
+          expect(reply.headers.vary?.toString().toLowerCase(), origin).toContain('origin');
+        }
+      }),
+      WebSocket: 'nothing keeps it',
     },
   },
 ];
@@ -317,6 +276,12 @@ const PROTOCOL_CHECKS: Check[] = [
           expect(statuses, `${String(body).slice(0, 60)} ${text.slice(0, 200)}`).toContain(status);
           if (status !== 200) expectClearErrors(errors);
         }
+        for (const broken of ['variables=%7B', 'extensions=%5B', 'variables=%E0%A4%A', 'variables=undefined']) {
+          const path = `?query=${encodeURIComponent('{ __typename }')}&${broken}`;
+          const { status, errors } = await send(ground, { method: 'GET', path, headers: { accept } });
+          expect(status, broken).toBe(400);
+          expect(errors, broken).toMatchObject([{ extensions: { code: 'BAD_REQUEST' } }]);
+        }
       }),
       WebSocket: async (ground) => {
         for (const message of [
@@ -391,6 +356,30 @@ const PROTOCOL_CHECKS: Check[] = [
       }
     }),
   },
+  {
+    threat: 'text that deceives: nothing to see, turned around, control characters',
+    limit: 'refused with the field at fault',
+    where: 'src/kernel/text.ts',
+    runs: everywhere(async (speak, ground) => {
+      const say = async (text: string) => {
+        const input = { streamId: ground.streamId, text, idempotencyKey: randomUUID() };
+        const issues = '... on InvalidInputError { issues { path } }';
+        const { data } = await speak(
+          ground,
+          `mutation ($input: SendChatMessageInput!) { sendChatMessage(input: $input) { __typename ${issues} } }`,
+          { input },
+        );
+        return (data as { sendChatMessage: unknown }).sendChatMessage;
+      };
+      for (const text of DECEIVING) {
+        const refused = { __typename: 'InvalidInputError', issues: [{ path: 'input.text' }] };
+        expect(await say(text), JSON.stringify(text)).toEqual(refused);
+      }
+      for (const text of ODD) {
+        expect(await say(text), JSON.stringify(text)).toEqual({ __typename: 'SendChatMessageSuccess' });
+      }
+    }),
+  },
 ];
 
 const deep = (query: string, name: string) =>
@@ -403,6 +392,10 @@ const DEEP: [payload: string, isFine: boolean][] = [
   [deep('subscription ($id: ID!) { liveEvents(streamId: $id) { cursor } }', 'id'), false],
   [deep('{ gifts { id } }', 'unused'), true],
 ];
+
+/** Texts that are not what they seem, and some that only look odd. */
+const DECEIVING = ['\u200b\u200d', '\u3164', '\u0301', '\u202egnp.exe', 'a\u001b[31mred', 'bell\u0007', '\u2028'];
+const ODD = ['👩‍👩‍👧‍👦', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'سلام\u200f!', '\u2067שלום\u2069', 'two\nlines', 'e\u0301', '!'];
 
 /** Bodies that are no request, and the status that each may get. */
 const NO_REQUESTS: [body: string | Buffer, statuses: number[]][] = [
@@ -420,82 +413,6 @@ const NO_REQUESTS: [body: string | Buffer, statuses: number[]][] = [
   [Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), [400]],
   ['['.repeat(60_000), [400]],
   [`{"query": "{ gifts { id } }", "extensions": ${'{"a":'.repeat(8_000)}1${'}'.repeat(8_000)}}`, [200, 400]],
-];
-
-/** What one client may hold and send. */
-const SOCKET_CHECKS: Check[] = [
-  {
-    threat: 'a flood of messages',
-    limit: `${MESSAGES_BURST_MAX} at once, ${MESSAGES_PER_SECOND_MAX} a second; then 4429`,
-    where: SOCKET,
-    runs: {
-      HTTP: 'one request is one operation: the rate limits count it',
-      SSE: 'takes no messages',
-      WebSocket: async (ground) => {
-        const pings = Array.from({ length: MESSAGES_BURST_MAX * 4 }, () => '{"type":"ping"}');
-        expect(await closeAfter(ground, pings)).toMatchObject({ code: 4429, reason: 'Too many messages' });
-        const churn = Array.from({ length: MESSAGES_BURST_MAX * 2 }, () => [
-          subscribe('1', 'subscription { liveEvents(streamId: "x") { cursor } }'),
-          '{"id":"1","type":"complete"}',
-        ]).flat();
-        expect(await closeAfter(ground, churn)).toMatchObject({ code: 4429 });
-      },
-    },
-  },
-  {
-    threat: 'operations without end on one socket',
-    limit: `${OPERATIONS_PER_SOCKET_MAX} at once`,
-    where: 'src/graphql/websocket.ts',
-    runs: {
-      HTTP: 'one request is one operation',
-      SSE: 'one stream is one operation',
-      WebSocket: async ({ server, streamId }) => {
-        const socket = await server.raw();
-        await socket.init();
-        for (let n = 0; n <= OPERATIONS_PER_SOCKET_MAX; n++) socket.subscribe(`${n}`, LIVE, { id: streamId });
-        const answers = await socket.messages.take(OPERATIONS_PER_SOCKET_MAX + 1);
-        const refused = answers.filter(({ type }) => type === 'error');
-        expect(refused).toMatchObject([{ payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] }]);
-      },
-    },
-  },
-  {
-    threat: 'ids as long as messages, or named like what every object has',
-    limit: `${OPERATION_ID_LENGTH_MAX} characters; 4400`,
-    where: 'src/graphql/websocket.ts',
-    runs: {
-      HTTP: 'has no ids',
-      SSE: 'has no ids',
-      WebSocket: async (ground) => {
-        expect((await closeAfter(ground, [subscribe('x'.repeat(OPERATION_ID_LENGTH_MAX + 1))])).code).toBe(4400);
-        for (const id of ['__proto__', 'constructor', 'toString']) {
-          const socket = await ground.server.raw();
-          await socket.init();
-          socket.send(subscribe(id));
-          const end = await Promise.race([socket.messages.next().catch(() => undefined), socket.messages.closed]);
-          expect([id, 4409], JSON.stringify(end)).toContain(
-            end && 'id' in end ? end.id : (await socket.messages.closed).code,
-          );
-        }
-      },
-    },
-  },
-  {
-    threat: 'messages out of order: twice connection_init, none at all, one id twice',
-    limit: '4429, 4401, 4408, 4409',
-    where: 'src/graphql/websocket.ts',
-    runs: {
-      HTTP: 'has no order',
-      SSE: 'has no order',
-      WebSocket: async (ground) => {
-        expect((await closeAfter(ground, ['{"type":"connection_init"}'])).code).toBe(4429);
-        expect((await closeAfter(ground, [subscribe('1')], false)).code).toBe(4401);
-        const live = 'subscription { liveEvents(streamId: "x") { cursor } }';
-        expect((await closeAfter(ground, [subscribe('1', live), subscribe('1', live)])).code).toBe(4409);
-        expect((await closeAfter(ground, [], false)).code).toBe(4408);
-      },
-    },
-  },
 ];
 
 /** What stands before GraphQL. */

@@ -19,7 +19,10 @@ const RETRY_AFTER_MS = 500;
 const ATTEMPTS_MAX = 5;
 
 /** How charges with a token end. Whatever is not here is declined. */
-const ENDINGS: Readonly<Record<string, Charge['status']>> = { tok_ok: 'SUCCEEDED', tok_timeout: 'SUCCEEDED' };
+const ENDINGS: ReadonlyMap<string, Charge['status']> = new Map([
+  ['tok_ok', 'SUCCEEDED'],
+  ['tok_timeout', 'SUCCEEDED'],
+]);
 /** The first answer to these is lost on the way, as real ones sometimes are. */
 const LOST_ANSWERS: ReadonlySet<string> = new Set(['tok_timeout', 'tok_timeout_declined']);
 /** Charges with this one never get there. */
@@ -68,7 +71,7 @@ export function createSandboxProvider(db: Database): PaymentProvider {
     charge: async (request) => {
       const { token, idempotencyKey } = request;
       if (token === UNREACHABLE) throw new ProviderUnavailableError('the sandbox was not reached');
-      const { entry, isNew } = await end(request, ENDINGS[token] ?? 'DECLINED');
+      const { entry, isNew } = await end(request, ENDINGS.get(token) ?? 'DECLINED');
       const isSame = entry.amount === request.amount.minorUnits && entry.currency === request.amount.currency;
       assert(isSame, 'a key stands for one amount');
       if (isNew && LOST_ANSWERS.has(token)) throw new ProviderUnavailableError('the sandbox lost its answer');

@@ -11,14 +11,14 @@ const LOST_ANSWERS: ReadonlySet<string> = new Set(['acct_timeout', 'acct_timeout
 const UNREACHABLE = 'acct_unreachable';
 
 /** How accounts stand. Whatever is not here is rejected. */
-const STANDINGS: Readonly<Record<string, AccountStanding>> = {
-  acct_ok: 'VERIFIED',
-  acct_fails: 'VERIFIED',
-  acct_timeout: 'VERIFIED',
-  acct_timeout_fails: 'VERIFIED',
-  acct_unreachable: 'VERIFIED',
-  acct_review: 'PENDING',
-};
+const STANDINGS: ReadonlyMap<string, AccountStanding> = new Map([
+  ['acct_ok', 'VERIFIED'],
+  ['acct_fails', 'VERIFIED'],
+  ['acct_timeout', 'VERIFIED'],
+  ['acct_timeout_fails', 'VERIFIED'],
+  ['acct_unreachable', 'VERIFIED'],
+  ['acct_review', 'PENDING'],
+]);
 
 type Entry = { accountToken: string; amount: bigint; currency: string; status: PayoutOutcome['status'] };
 const COLUMNS = 'account_token AS "accountToken", amount_minor AS amount, currency, status';
@@ -51,6 +51,6 @@ export function createSandboxPayouts({ pool }: Pick<Database, 'pool'>): PayoutPr
       if (made && LOST_ANSWERS.has(accountToken)) throw new ProviderUnavailableError('the sandbox lost its answer');
       return entry.status === 'PAID' ? { status: 'PAID', providerId: `sandbox:${key}` } : { status: 'FAILED' };
     },
-    check: async (accountToken) => STANDINGS[accountToken] ?? 'REJECTED',
+    check: async (accountToken) => STANDINGS.get(accountToken) ?? 'REJECTED',
   };
 }
