@@ -4,6 +4,7 @@ import { createLog } from './app/log.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type StartedDatabase, startDatabase } from './db/start-database.ts';
 import { Instruments } from './kernel/instruments.ts';
+import { checkNodeVersion } from './kernel/node-version.ts';
 import { StartError } from './kernel/start-error.ts';
 
 /** How long open requests and sockets may take to end, beside the times that the settings give. */
@@ -25,6 +26,7 @@ type Ending = { signal: AbortSignal; ended: Promise<End>; end(why: End): void; h
 
 /** Runs Hadiya until a signal or a failure ends it, and returns the exit code. */
 async function run(): Promise<number> {
+  checkNodeVersion(process.versions.node);
   const config = loadConfig(process.env);
   const tracing = config.traces ? (await import('./app/tracing.ts')).startTracing(process.env) : undefined;
   const followRequests = config.logLevel === 'debug' || config.logLevel === 'trace';

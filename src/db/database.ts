@@ -110,12 +110,12 @@ function openPool(
     Client: hearingClient(listeners, to, instruments),
   });
   // An idle connection that breaks (Postgres restarts) is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
+  // `end` does not wait for Postgres to let go of a connection: one that is ended on both sides at once is not broken.
+  const broke = (error: Error, what: string) => pool.ending || log.warn({ err: error }, what);
+  pool.on('error', (error) => broke(error, 'an idle database connection broke'));
   // The pool listens only while a connection is idle. One that breaks inside a transaction rejects what is asked of it; that
   // it also says so to nobody must not end the process.
-  pool.on('connect', (client) =>
-    client.on('error', (error) => log.warn({ err: error }, 'a database connection broke')),
-  );
+  pool.on('connect', (client) => client.on('error', (error) => broke(error, 'a database connection broke')));
   return pool;
 }
 

@@ -74,9 +74,10 @@ function exampleTabs({ streamId, giftId, packId, purchase }: DemoExample): NonNu
   return documents.map((query) => ({ query }));
 }
 
-const watch = (streamId: string) => `# 1. The feed of a live stream. Press play; then, in another window,
-#    send a gift from the next tab.
-#    "after" is a cursor: "" plays the whole log; leave it out for what comes.
+const watch = (streamId: string) => `# 1. The feed of a live stream. Press play; then,
+#    in another window, send a gift from the next tab.
+#    "after" is a cursor: "" plays the whole log;
+#    leave it out for what comes.
 subscription Watch {
   liveEvents(streamId: "${streamId}", after: "") {
     cursor
@@ -112,10 +113,12 @@ const sendGift = (
   streamId: string,
   giftId: string,
   key: string,
-) => `# 2. A gift. You are ${EXAMPLE_VIEWER}, unless the headers tab has another token.
+) => `# 2. A gift. You are ${EXAMPLE_VIEWER}, unless the headers tab
+#    has another token.
 #    Play it twice: one key is one gift (replayed: true).
-#    Change the key to send another. ${EXAMPLE_CREATOR} reacts to an Ice Cream:
-#    its giftId is in the last tab, with all that ${EXAMPLE_CREATOR} does for gifts.
+#    Change the key to send another. ${EXAMPLE_CREATOR} reacts
+#    to an Ice Cream: its giftId is in the last tab,
+#    with all that ${EXAMPLE_CREATOR} does for gifts.
 mutation SendGift {
   sendGift(input: {
     streamId: "${streamId}"
