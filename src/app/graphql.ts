@@ -101,7 +101,11 @@ export function hasGraphiQL({ introspection, persistedOnly }: Config): boolean {
 function createMask(log: Logger, introspection: boolean): (error: unknown, contextValue?: unknown) => GraphQLError {
   return (error, contextValue) => {
     const requestId = (contextValue as Context | undefined)?.requestId;
-    const shown = maskError(error, (hidden) => log.error({ err: hidden, requestId }, 'unexpected error in a resolver'));
+    const shown = maskError(error, (hidden, isOutage) =>
+      isOutage
+        ? log.warn({ err: hidden, requestId }, 'Postgres was away')
+        : log.error({ err: hidden, requestId }, 'unexpected error in a resolver'),
+    );
     return introspection ? shown : withoutSuggestion(shown);
   };
 }

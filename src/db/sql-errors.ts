@@ -35,3 +35,36 @@ export function classifyBatchError(error: unknown): 'retry' | 'fail' | 'split' {
 function isStatementError(error: unknown): boolean {
   return isPostgresError(error) && !error.code.startsWith('08') && !error.code.startsWith('57P');
 }
+
+/** What Node says of a connection that cannot be opened, or has broken. */
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+/** What pg says of one, without a code. */
+const LOST_MESSAGE =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;
+/** Prisma's codes for it: cannot be reached, in time, or was closed. */
+const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1017', 'P2024']);
+/** Errors that one may be wrapped in. */
+const CAUSES_MAX = 5;
+
+/** Whether Postgres was not there, or went away before it answered: nothing is wrong with what was asked. */
+export function isConnectionLost(error: unknown): boolean {
+  let cause: unknown = error;
+  for (let depth = 0; depth < CAUSES_MAX && cause instanceof Object; depth++) {
+    const { code, originalCode, message } = cause as Record<string, unknown>;
+    const known = String(originalCode ?? code ?? '');
+    // Postgres' classes 08 (connection), 57P (it stops, or starts) and 53300 (no connection is free).
+    if (/^(08...|57P..|53300)$/.test(known) || NETWORK_CODES.has(known) || PRISMA_CODES.has(known)) return true;
+    if (typeof message === 'string' && LOST_MESSAGE.test(message)) return true;
+    const { meta } = cause as { meta?: { driverAdapterError?: unknown } };
+    cause = (cause as { cause?: unknown }).cause ?? meta?.driverAdapterError;
+  }
+  return false;
+}

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import { isConnectionLost } from '../db/sql-errors.ts';
 import { BannedError } from '../domains/moderation/moderation.errors.ts';
 import {
   DomainError,
@@ -176,11 +177,28 @@ export function tooManyConnections(status?: number): GraphQLError {
   });
 }
 
+/** GraphQL's own errors at execution that belong to no field are those of variables; they come without a code. */
+function coded(error: GraphQLError): GraphQLError {
+  if (error.path || error.extensions.code !== undefined) return error;
+  const { nodes, source, positions, originalError, extensions } = error;
+  return new GraphQLError(error.message, {
+    nodes,
+    source,
+    positions,
+    originalError,
+    extensions: { ...extensions, code: 'BAD_USER_INPUT' },
+  });
+}
+
+/** How soon a call is worth sending again when Postgres was away. */
+const OUTAGE_RETRY_MS = 1_000;
+
 /**
- * What a client may see of an error: expected failures and GraphQL's own errors as they are, everything else masked.
- * @param report hears of what was masked
+ * What a client may see of an error: expected failures and GraphQL's own errors as they are; that Postgres was away, as
+ * UNAVAILABLE, since the same request with the same key will be answered later; everything else masked.
+ * @param report hears of what was hidden, and whether it was such an outage
  */
-export function maskError(error: unknown, report: (error: unknown) => void): GraphQLError {
+export function maskError(error: unknown, report: (error: unknown, isOutage: boolean) => void): GraphQLError {
   const original = error instanceof GraphQLError ? error.originalError : error;
   if (original instanceof DomainError) {
     const { nodes, path } = error instanceof GraphQLError ? error : {};
@@ -190,8 +208,13 @@ export function maskError(error: unknown, report: (error: unknown) => void): Gra
       extensions: { code: original.code, ...detailsOf(original) },
     });
   }
-  if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return error;
-  report(original);
+  if (error instanceof GraphQLError && (!original || original instanceof GraphQLError)) return coded(error);
   const { nodes, path } = error instanceof GraphQLError ? error : {};
+  const isOutage = isConnectionLost(original);
+  report(original, isOutage);
+  if (isOutage) {
+    const { message, code, retryAfterMs } = new UnavailableError(OUTAGE_RETRY_MS);
+    return new GraphQLError(message, { nodes, path, extensions: { code, retryAfterMs } });
+  }
   return new GraphQLError('Unexpected error.', { nodes, path, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
 }

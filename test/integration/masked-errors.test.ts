@@ -2,11 +2,12 @@
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import { LIVE_EVENTS, mutationDocument, STREAM_PULSE } from '../support/documents.ts';
+import type { WireError } from '../support/feed.ts';
 import { test } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { giftId, type LiveEventEdge, readLog, sendGift, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
-import { expectMasked } from './support/clear-errors.ts';
+import { expectClearErrors, expectMasked } from './support/clear-errors.ts';
 import { rowOf } from './support/ids.ts';
 import { QUIET } from './support/shared-server.ts';
 
@@ -147,7 +148,7 @@ test('a gift whose database connection is cut is sent once by its key', async ({
     const sending = funded.api.request(mutationDocument('sendGift'), { input });
     await cutWhoWaits(db.pool);
     const failed = await sending;
-    expectMasked(failed.errors);
+    expectUnavailable(failed.errors);
     await holder.query('COMMIT');
   } finally {
     holder.release();
@@ -157,6 +158,31 @@ test('a gift whose database connection is cut is sent once by its key', async ({
   expect(await readLog(funded.api, live.streamId)).toHaveLength(2);
   await expectBooksBalanced(db.pool);
 });
+
+test.for([
+  ['a statement of our own', 'gift', '{ gifts { id coins } }'],
+  ['Prisma', 'creator', '{ creators { edges { node { handle displayName } } } }'],
+] as const)(
+  'a query by %s whose connection is cut says when to ask again',
+  async ([, table, document], { server, db }) => {
+    const holder = await db.pool.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      const asking = server.http().request(document);
+      await cutWhoWaits(db.pool);
+      expectUnavailable((await asking).errors);
+    } finally {
+      await holder.query('ROLLBACK');
+      holder.release();
+    }
+  },
+);
+
+function expectUnavailable(errors: readonly WireError[] | undefined): void {
+  expectClearErrors(errors, 'UNAVAILABLE');
+  expect(errors?.[0]?.extensions).toMatchObject({ retryAfterMs: expect.any(Number) });
+}
 
 /** Ends the connection that waits for a lock, as an operator or a failing network would. */
 async function cutWhoWaits(pool: Pool): Promise<void> {

@@ -133,6 +133,7 @@ test('variables that do not fit are refused before anything is executed', async 
       {
         message: 'Variable "$by" got invalid value "x"; Int cannot represent non-integer value: "x"',
         locations: [{ line: 1, column: 11 }],
+        extensions: { code: 'BAD_USER_INPUT' },
       },
     ],
   });
