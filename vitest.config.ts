@@ -25,6 +25,13 @@ const limits = {
   expect: { poll: { timeout: POLL_LIMIT_MS } },
 };
 
+/** A process has one schema, the demo's or the other: what tests the other one needs a process of its own. */
+const OTHER_SCHEMA = [
+  'test/integration/tokens*.test.ts',
+  'test/integration/fulfilment.production.test.ts',
+  'test/conformance/{jwt,production}.test.ts',
+];
+
 export default defineConfig({
   resolve,
   test: {
@@ -34,7 +41,12 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/reporter.ts'],
     projects: [
-      { resolve, plugins: [relayArtifacts()], test: { ...limits, name: 'all', include: ['test/**/*.test.ts'] } },
+      {
+        resolve,
+        plugins: [relayArtifacts()],
+        test: { ...limits, name: 'all', include: ['test/**/*.test.ts'], exclude: OTHER_SCHEMA },
+      },
+      { resolve, test: { ...limits, name: 'production', include: OTHER_SCHEMA, isolate: true } },
       {
         resolve,
         // What viewers receive must not depend on whether they share an execution. What lies below that is tested once.
