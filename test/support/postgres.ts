@@ -1,6 +1,6 @@
 /** The Postgres server that all tests share. */
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -25,11 +25,22 @@ const TEST_SETTINGS = {
 /** How often the files of a Postgres that is still stopping are removed before what is left stays. */
 const EXIT_REMOVE_ATTEMPTS = 5;
 
+/** Files in memory, on Linux. */
+const MEMORY = '/dev/shm';
+/** Room that a run may need: some databases at a time, and a log of writes that is cut at 1 GB. */
+const ROOM_BYTES_MIN = 4 * 1024 ** 3;
+
+/** In memory, where there is room: a run makes and drops a thousand databases of hundreds of files each. */
+async function workFolder(): Promise<string> {
+  const free = await statfs(MEMORY, { bigint: true }).catch(() => undefined);
+  return free && free.bavail * free.bsize >= ROOM_BYTES_MIN ? MEMORY : tmpdir();
+}
+
 /** TEST_DATABASE_URL when it is set, else an embedded Postgres in a directory of its own. */
 export async function startPostgres(): Promise<Postgres> {
   const url = process.env.TEST_DATABASE_URL;
   if (url) return { url, stop: async () => {} };
-  const dataDir = await mkdtemp(join(tmpdir(), 'hadiya-postgres-'));
+  const dataDir = await mkdtemp(join(await workFolder(), 'hadiya-postgres-'));
   const remove = () => rm(dataDir, { recursive: true, force: true });
   try {
     const server = await startEmbeddedPostgres({ dataDir, log: pino({ level: 'error' }), settings: TEST_SETTINGS });
