@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { Partners } from '../../src/domains/fulfilment/partners/partners.ts';
 import { createSandboxPartner } from '../../src/domains/fulfilment/partners/sandbox-partner.ts';
 import { ORDER_FULFILMENT } from '../support/documents.ts';
-import { test as base } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { query, signIn } from '../support/operations.ts';
 import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 import { act, cancel, force, placed, read, timeline } from './support/fulfilment.ts';
@@ -22,7 +22,7 @@ const options = (stepIntervalMs = HOUR_MS): Omit<ServerOptions, 'databaseUrl'> =
   overrides: { ...QUIET.overrides, fulfilment: { partnerSweepIntervalMs: HOUR_MS, sandbox: { stepIntervalMs } } },
 });
 
-const test = base.override('serverOptions', options());
+const test = testWith(options());
 
 const sweep = (server: Server) => server.app.services.fulfilment.partners.sweep();
 

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { STREAKS_PER_TRANSACTION_MAX } from '../../src/domains/gifts/streak-sweep.ts';
 import { LIVE_EVENTS } from '../support/documents.ts';
 import type { Endpoint } from '../support/endpoint.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { endStream, giftId, type LiveEvent, type LiveEventEdge, sendGift, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
@@ -27,7 +27,7 @@ async function watchUntilEnded(server: Endpoint, streamId: string, streaks = 1):
   return seen.map(({ liveEvents }) => liveEvents.node);
 }
 
-test.override('serverOptions', sweeping);
+const test = testWith(sweeping);
 
 test('when the window has passed the streak ends, and the next gift begins a new one', async ({
   server,

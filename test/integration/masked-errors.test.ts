@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import { LIVE_EVENTS, mutationDocument, STREAM_PULSE } from '../support/documents.ts';
 import type { WireError } from '../support/feed.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { giftId, type LiveEventEdge, readLog, sendGift, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
@@ -14,7 +14,7 @@ import { QUIET } from './support/shared-server.ts';
 /** How often Postgres is asked whether somebody waits, before the test fails. */
 const LOOKS_MAX = 2_000;
 
-test.override('serverOptions', QUIET);
+const test = testWith(QUIET);
 
 /** Renames a column for as long as the work lasts: a defect that no input can cause. */
 async function without<T>(pool: Pool, table: string, column: string, work: () => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import {
 } from '../../src/domains/payments/payments.api.ts';
 import { LIVE_EVENTS } from '../support/documents.ts';
 import { within } from '../support/feed.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { type Actor, type LiveEventEdge, readLog, signIn, succeed } from '../support/operations.ts';
 import { afterSale, bought, buyNow, type OrderNode, openCounter, orderOf } from '../support/orders.ts';
@@ -30,7 +30,7 @@ const start = (url: string, orders: OrdersOptions = {}, paymentProvider?: Paymen
     },
   });
 
-test.override('serverOptions', { overrides: { ...QUIET.overrides, orders: SOON } });
+const test = testWith({ overrides: { ...QUIET.overrides, orders: SOON } });
 
 const through = (server: Server, actor: Actor): Actor => ({ ...actor, api: server.http(actor.token) });
 

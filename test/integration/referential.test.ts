@@ -1,7 +1,7 @@
 /** The references of the tables that gifts fill: no row without its parent and no parent gone, whoever writes and however. */
 import { DatabaseError, type Pool } from 'pg';
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { buyCoins, sendGift, signIn, startStream, succeed } from '../support/operations.ts';
 import type { Server } from '../support/server.ts';
@@ -12,7 +12,7 @@ const RESTRICT_VIOLATION = '23001';
 /** An id that nothing has. */
 const NONE = 999_999_999;
 
-test.override('serverOptions', QUIET);
+const test = testWith(QUIET);
 
 /**
  * Rows of each table by the columns of a SELECT over `made`, which holds the ids of a gift that was sent: [table, columns, a row

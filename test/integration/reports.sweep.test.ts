@@ -1,6 +1,6 @@
 /** Days are rolled up by themselves, by any number of servers at once, and a report never counts one twice on the way. */
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { sendGift, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
 import { readReport } from './support/report-rows.ts';
@@ -9,7 +9,7 @@ import { readReport } from './support/report-rows.ts';
 const DAYS = 100;
 const FAST = { overrides: { community: { reports: { sweepIntervalMs: 50, settleMs: 1_000 } } } };
 
-test.override('serverOptions', FAST);
+const test = testWith(FAST);
 
 test('all days that are over are rolled up once, today is not, and links that have ended go', async ({
   db,

@@ -1,7 +1,7 @@
 /** Public answers are kept for people who are not signed in, until what they show changes; and for nobody else. */
 import type { Pool, PoolClient } from 'pg';
 import { expect } from 'vitest';
-import { POLL_INTERVAL_MS, test as twoNodes } from '../realtime/support/nodes.ts';
+import { test as nodesTest, POLL_INTERVAL_MS } from '../realtime/support/nodes.ts';
 import type { HttpClient } from '../support/client.ts';
 import { type Actor, endStream, query, signIn, startStream } from '../support/operations.ts';
 import type { Server } from '../support/server.ts';
@@ -232,7 +232,7 @@ expiring('a change that nobody hears of is shown all the same, a little later', 
   await expect.poll(title).toBe('Changed by hand');
 });
 
-twoNodes.override('nodeSettings', ({ db, redis }) => ({
+const twoNodes = nodesTest.extend('nodeSettings', ({ db, redis }) => ({
   overrides: { hub: { pollIntervalMs: POLL_INTERVAL_MS }, pulseIntervalMs: 50, ...KEPT.overrides },
   databaseUrl: db.url,
   redis: redis.url,

@@ -1,6 +1,6 @@
 /** A list costs the same number of SQL statements, however long it is. */
 import { expect } from 'vitest';
-import { test as alone } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import {
   type Actor,
   buyCoins,
@@ -54,7 +54,7 @@ const test = shared.extend('crowded', { scope: 'file' }, async ({ server }) => {
   await manyOnAir(server);
   await manyShops(server);
 });
-alone.override('serverOptions', QUIET);
+const alone = testWith(QUIET);
 
 type List = { list: { edges: { cursor: string }[] } };
 

@@ -3,14 +3,14 @@ import type { Pool } from 'pg';
 import { describe, expect } from 'vitest';
 import { countSignals, removeDust } from '../../src/domains/trends/trends.repo.ts';
 import { halfLivesUntil } from '../../src/domains/trends/trends.score.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { startServer } from '../support/server.ts';
 import { QUIET } from './support/shared-server.ts';
 import { insertMerchant, insertProduct, insertSignal, readTrending, waitingSignals } from './support/trend-rows.ts';
 
 const COUNTING = { overrides: { ...QUIET.overrides, trends: { ...QUIET.overrides.trends, countIntervalMs: 2 } } };
 
-test.override('serverOptions', QUIET);
+const test = testWith(QUIET);
 
 /** The undecayed scores at the moment of the signals, which all have one. */
 async function scoresAt(pool: Pool, moment: string): Promise<Record<string, number>> {

@@ -1,8 +1,8 @@
 /** Gifts while a product is pinned speak for it, each coin once, however busy the stream is. */
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
-import { POLL_INTERVAL_MS, test as twoNodes } from '../realtime/support/nodes.ts';
-import { test } from '../support/fixtures.ts';
+import { test as nodesTest, POLL_INTERVAL_MS } from '../realtime/support/nodes.ts';
+import { testWith } from '../support/fixtures.ts';
 import { buyCoins, sendGift, signIn, startStream, succeed } from '../support/operations.ts';
 import { rowOf } from './support/ids.ts';
 import { atOnce } from './support/outcomes.ts';
@@ -13,7 +13,7 @@ const SWEEPING = {
   overrides: { ...QUIET.overrides, trends: { ...QUIET.overrides.trends, countIntervalMs: 10, giftsIntervalMs: 10 } },
 };
 
-test.override('serverOptions', SWEEPING);
+const test = testWith(SWEEPING);
 
 /** Pins a product from now on: the coins given before are not for it. */
 async function pin(pool: Pool, streamId: string, productRow: string): Promise<void> {
@@ -107,7 +107,7 @@ async function waitsForLock(pool: Pool): Promise<boolean> {
   return rowCount! > 0;
 }
 
-twoNodes.override('nodeSettings', ({ db, redis }) => ({
+const twoNodes = nodesTest.extend('nodeSettings', ({ db, redis }) => ({
   overrides: { hub: { pollIntervalMs: POLL_INTERVAL_MS }, pulseIntervalMs: 50, ...SWEEPING.overrides },
   databaseUrl: db.url,
   redis: redis.url,

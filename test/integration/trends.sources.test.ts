@@ -1,6 +1,6 @@
 /** What people do in streams and shops makes products trend, and what trends can be bought in the platform's shop. */
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { endStream, mutate, query, sendGift, signIn, succeed } from '../support/operations.ts';
 import { bought, buyNow, openCounter } from '../support/orders.ts';
 import { addAddress, availableOf, makeProduct, makeShop, verify } from '../support/shop.ts';
@@ -8,7 +8,7 @@ import { QUIET } from './support/shared-server.ts';
 import { pinProduct, unpinProduct } from './support/shop.ts';
 import { readTrending } from './support/trend-rows.ts';
 
-test.override('serverOptions', {
+const test = testWith({
   overrides: { ...QUIET.overrides, trends: { ...QUIET.overrides.trends, countIntervalMs: 10, shopIntervalMs: 10 } },
 });
 

@@ -4,7 +4,7 @@ import { noteSignals } from '../../src/domains/trends/trends.api.ts';
 import { REGION_PRODUCTS_MIN, TRENDING_MAX } from '../../src/domains/trends/trends.repo.ts';
 import { VIEWS_PER_CALL_MAX } from '../../src/domains/trends/trends.service.ts';
 import { httpClient } from '../support/client.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { type Actor, mutate, query, succeed } from '../support/operations.ts';
 import type { Server } from '../support/server.ts';
 import { countSql } from '../support/sql-count.ts';
@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000;
 /** Counts soon, and does nothing else by itself. */
 const COUNTING = { overrides: { ...QUIET.overrides, trends: { ...QUIET.overrides.trends, countIntervalMs: 10 } } };
 
-test.override('serverOptions', COUNTING);
+const test = testWith(COUNTING);
 
 function view(viewer: Actor, products: readonly ProductRow[], region?: string) {
   const productIds = products.map(({ id }) => id);

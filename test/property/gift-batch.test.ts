@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { type GiftOutcome, sendBatch } from '../../src/domains/gifts/gifts.repo.ts';
 import type { Services } from '../../src/graphql/context.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import {
   GiftModel,
@@ -21,7 +21,7 @@ const STREAK_WINDOW_MS = 3_600_000;
 const UNKNOWN_ID = 999_999_999n;
 
 // The sweep would close streaks between two looks at them.
-test.override('serverOptions', { overrides: { gifts: { sweepIntervalMs: 3_600_000 } } });
+const test = testWith({ overrides: { gifts: { sweepIntervalMs: 3_600_000 } } });
 
 const index = (count: number) => fc.nat({ max: count - 1 });
 const orders = fc.uniqueArray(

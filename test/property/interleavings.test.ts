@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { Services } from '../../src/graphql/context.ts';
 import { DomainError, type ErrorCode } from '../../src/kernel/errors.ts';
 import { groupBy } from '../../src/kernel/group-by.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { freshHandle } from '../support/operations.ts';
 
@@ -14,7 +14,7 @@ const PACK_COINS = 70n;
 const KEYS = 6;
 
 // The sweep would close streaks between two looks at them.
-test.override('serverOptions', { overrides: { gifts: { sweepIntervalMs: 3_600_000 } } });
+const test = testWith({ overrides: { gifts: { sweepIntervalMs: 3_600_000 } } });
 
 const who = { viewer: fc.nat({ max: 2 }), key: fc.nat({ max: KEYS - 1 }), stream: fc.nat({ max: 1 }) };
 const action = fc.oneof(

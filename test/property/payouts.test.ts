@@ -7,7 +7,7 @@ import { DomainError, type ErrorCode } from '../../src/kernel/errors.ts';
 import { globalId } from '../integration/support/ids.ts';
 import { expectEarningsBalanced, grantCoins, takeBack } from '../integration/support/payouts.ts';
 import { QUIET } from '../integration/support/shared-server.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { freshHandle } from '../support/operations.ts';
 import type { Server } from '../support/server.ts';
 
@@ -25,7 +25,7 @@ const ACCOUNTS = [
 ] as const;
 
 // Nothing happens by itself: what settles, cuts and recovers are the actions.
-test.override('serverOptions', QUIET);
+const test = testWith(QUIET);
 
 const of = { creator: fc.nat({ max: CREATORS - 1 }), key: fc.nat({ max: KEYS - 1 }) };
 const action = fc.oneof(

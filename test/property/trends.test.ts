@@ -6,7 +6,7 @@ import { countSignals } from '../../src/domains/trends/trends.repo.ts';
 import { EPOCH_S, HALF_LIFE_S, WEIGHTS } from '../../src/domains/trends/trends.score.ts';
 import { QUIET } from '../integration/support/shared-server.ts';
 import { insertMerchant, insertProduct } from '../integration/support/trend-rows.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 
 const NUM_RUNS = 40;
 const PRODUCTS = 3;
@@ -18,7 +18,7 @@ const TOLERANCE = 1e-9;
 /** What is so small is nothing: below, numbers lose their digits. */
 const NOTHING = 1e-290;
 
-test.override('serverOptions', QUIET);
+const test = testWith(QUIET);
 
 type Signal = { product: number; region: string; kind: keyof typeof WEIGHTS; amount: number; atMs: number };
 type Score = { product: number; region: string; logScore: number };

@@ -27,7 +27,7 @@ const HOUR_MS = 3_600_000;
 const PROMISE_MS = 30_000;
 
 /** Two servers that hear of bans over the bus alone. */
-const test = base.override('nodeSettings', ({ db, redis }) => ({
+const test = base.extend('nodeSettings', ({ db, redis }) => ({
   overrides: {
     hub: { pollIntervalMs: 200 },
     pulseIntervalMs: 50,

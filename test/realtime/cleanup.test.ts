@@ -1,10 +1,10 @@
 /** Who leaves is gone: no watcher, no subscription of the bus and no viewer stays behind, also when nothing happens any more. */
 import { expect } from 'vitest';
 import { STREAM_PULSE } from '../support/documents.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { range, say, seen, seqsOf, streamRow, watch } from './support/watch.ts';
 
-test.override('serverOptions', { overrides: { pulseIntervalMs: 20 } });
+const test = testWith({ overrides: { pulseIntervalMs: 20 } });
 
 const WATCH = 'subscription ($id: ID!) { liveEvents(streamId: $id, after: "") { node { seq } } }';
 type Seq = { liveEvents: { node: { seq: number } } };

@@ -1,13 +1,13 @@
 /** A log that is pruned to its end, or nearly: every way to watch it says so first, and then goes on. */
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { endStream, readLog, signIn, startStream, succeed } from '../support/operations.ts';
 import { chatter, commitUnannounced, edgesOf, range, say, seen, seqsOf, streamRow, watch } from './support/watch.ts';
 
 const over = ['ws', 'sse'] as const;
 
-test.override('serverOptions', { overrides: { hub: { pollIntervalMs: 50, pageSize: 7 } } });
+const test = testWith({ overrides: { hub: { pollIntervalMs: 50, pageSize: 7 } } });
 
 /** As the retention does it, for one stream. */
 async function prune(pool: Pool, streamId: string): Promise<void> {

@@ -1,11 +1,11 @@
 /** Fifty connections, one log: everybody receives what the database holds. */
 import { expect } from 'vitest';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { expectBooksBalanced } from '../support/ledger.ts';
 import { endStream, giftId, readLog, sendGift, succeed } from '../support/operations.ts';
 import { chatter, crowd, expectAllReceive, range, shower, streamRow, watch, watchAll } from './support/watch.ts';
 
-test.override('serverOptions', { overrides: { gifts: { streakWindowMs: 40, sweepIntervalMs: 15 } } });
+const test = testWith({ overrides: { gifts: { streakWindowMs: 40, sweepIntervalMs: 15 } } });
 
 test('fifty watchers over WebSocket and SSE receive exactly the log: gifts, chat, streaks and the end', async ({
   server,

@@ -13,7 +13,7 @@ export type Live = { creator: Actor; streamId: string };
 /**
  * The test function of integration tests.
  * - `db`: a database of its own
- * - `serverOptions`: change it with `test.override('serverOptions', { redis: true })`
+ * - `serverOptions`: of a whole file by `testWith`, of a part by `test.override('serverOptions', { redis: true })` in its `describe`
  * - `server`: a server on `db`
  * - `viewer`: somebody new, signed in
  * - `funded`: the same viewer, with coins
@@ -41,3 +41,8 @@ export const test = base
     const creator = await signIn(server, freshHandle('creator'));
     return { creator, streamId: (await startStream(creator)).id };
   });
+
+/** The same for a file whose servers have other options. Not `override`, which would hold for the files after it, too. */
+export function testWith(serverOptions: Omit<ServerOptions, 'databaseUrl'>) {
+  return test.extend('serverOptions', serverOptions);
+}

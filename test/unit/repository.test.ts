@@ -111,6 +111,20 @@ describe('the schema', () => {
   });
 });
 
+test('no test file changes the fixtures that the files after it import, too', async () => {
+  const files = repositoryFiles().filter((path) => /^test\/.*\.test\.ts$/.test(path));
+  const changing = files.map(async (path) => {
+    const text = await read(path).catch(() => '');
+    const imported = [...text.matchAll(/import \{([^}]*)\} from '[^']*(?:fixtures|nodes|shared-server)\.ts'/g)].flatMap(
+      ([, names]) => names!.split(',').map((name) => name.trim().split(' as ').at(-1)!),
+    );
+    return [...text.matchAll(/^(?:const \w+ = )?(\w+)\.override\(/gm)].some(([, name]) => imported.includes(name!))
+      ? [path]
+      : [];
+  });
+  expect((await Promise.all(changing)).flat(), 'use testWith or extend').toEqual([]);
+});
+
 /** Coordinates of a type and its parts that have no description. */
 function undescribed(type: GraphQLNamedType): string[] {
   const missing = (coordinate: string, part: { description?: string | null }) =>
