@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import pg from 'pg';
 import type { Logger } from 'pino';
 import { formatNumber } from '../lib/output.ts';
 import type { BenchServer } from '../lib/server.ts';
 import { median } from '../lib/stats.ts';
+import { restoreForeignKeys } from './foreign-keys.ts';
 import { openNaive } from './naive-prisma.ts';
 import { openOurs } from './ours.ts';
 import { type Round, type RoundContext, runRound } from './rounds.ts';
@@ -60,7 +59,6 @@ const POOL_SIZES: Partial<Record<VariantName, readonly number[]>> = {
 const TRY_MS = 1_500;
 const TRY_WARM_UP_MS = 500;
 const TEMPLATE = 'gifts_template';
-const FOREIGN_KEYS = new URL('foreign-keys.sql', import.meta.url);
 
 type Open = (databaseUrl: string) => GiftVariant | Promise<GiftVariant>;
 
@@ -126,17 +124,6 @@ function opener(name: VariantName, poolSize: number, log: Logger): Open {
       };
     case 'ours':
       return (url) => openOurs(url, log);
-  }
-}
-
-/** References as suits single rows best, see foreign-keys.sql. */
-async function restoreForeignKeys(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    await client.query(await readFile(FOREIGN_KEYS, 'utf8'));
-  } finally {
-    await client.end();
   }
 }
 

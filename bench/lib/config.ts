@@ -17,6 +17,7 @@ export function benchConfig(options: { databaseUrl: string; redisUrl?: string | 
     LOG_LEVEL: 'error',
     RATE_LIMIT_VIEWER: 'off',
     RATE_LIMIT_MONEY: 'off',
+    RATE_LIMIT_COST_VIEWER: 'off',
   });
 }
 

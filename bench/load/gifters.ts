@@ -14,7 +14,10 @@ const SEED = 20_261_122;
 
 /** Sends one operation as the viewer it belongs to, and resolves with the response. */
 type Send = (operation: object) => Promise<Response>;
-type Response = { data?: { sendGift: { __typename: string; giftSent?: { seq: number } } } | null };
+type Response = {
+  data?: { sendGift: { __typename: string; giftSent?: { seq: number } } } | null;
+  errors?: unknown;
+};
 /** One place for a gift that is on its way. */
 type Slot = { viewerId: bigint; send: Send };
 
@@ -28,7 +31,7 @@ async function run(options: GiftersOptions) {
     const giftId = giftIds[below(random, giftIds.length)]!;
     const quantity = 1 + below(random, QUANTITY_MAX);
     const idempotencyKey = randomUUID();
-    const { data } = await send({
+    const { data, errors } = await send({
       operationName: 'Send',
       query: SEND_GIFT_DOCUMENT,
       variables: {
@@ -42,7 +45,7 @@ async function run(options: GiftersOptions) {
     });
     const outcome = data?.sendGift;
     if (outcome?.__typename === 'InsufficientCoinsError') return 'REFUSED';
-    if (!outcome?.giftSent) throw new Error(`A gift was answered ${JSON.stringify(outcome ?? data)}`);
+    if (!outcome?.giftSent) throw new Error(`A gift was answered ${JSON.stringify(outcome ?? errors ?? data)}`);
     const order = { viewerId, idempotencyKey, streamId, giftId, quantity };
     acknowledged.push({ order, seq: BigInt(outcome.giftSent.seq) });
     return 'SENT';

@@ -11,6 +11,8 @@ export const POOL_SIZE_MAX = 16;
 /** Attempts at a SQL transaction that loses against another, the first included. */
 export const TRANSACTION_ATTEMPTS_MAX = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Background work needs several connections for a moment, now and then: to make them anew each time costs more than to keep them. */
+const IDLE_TIMEOUT_MS = 300_000;
 /** No statement of a request takes so long; one that does is ended by Postgres and its transaction rolled back. */
 export const STATEMENT_TIMEOUT_MS = 30_000;
 
@@ -104,6 +106,7 @@ function openPool(
     statement_timeout: STATEMENT_TIMEOUT_MS,
     ...(to === 'replica' ? { query_timeout: REPLICA_ANSWER_MS_MAX } : {}),
     keepAlive: true,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
     application_name: 'hadiya',
     // Statements of one transaction that do not wait for each other are sent at once, see `together`.
     pipeline: true,

@@ -10,6 +10,7 @@ import { jwtVerify } from 'jose';
 import type { GiftSentPayload } from '../../../src/domains/gifts/gifts.events.ts';
 import { PrismaClient, type Viewer } from '../../../src/generated/prisma/client.ts';
 import { rowId, toGlobalId } from '../../../src/graphql/global-id.ts';
+import { restoreForeignKeys } from '../../gifts/foreign-keys.ts';
 import { openNaive } from '../../gifts/naive-prisma.ts';
 import { readArgument, serveCommands, usageCommands } from '../../lib/commands.ts';
 import { TOKEN_SECRET } from '../../lib/config.ts';
@@ -37,6 +38,7 @@ type Input = { streamId: string; giftId: string; quantity: number; idempotencyKe
 
 const { databaseUrl } = readArgument<{ databaseUrl: string }>();
 const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }) });
+await restoreForeignKeys(databaseUrl);
 const gifts = openNaive(databaseUrl, POOL_SIZE);
 const secret = new TextEncoder().encode(TOKEN_SECRET);
 
