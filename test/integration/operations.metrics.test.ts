@@ -177,7 +177,9 @@ withDatabase('a retried transaction is counted, and what became of a deadlock', 
     });
   await Promise.all([lock(1, 2), lock(2, 1)]);
   expect((await db.pool.query('SELECT n FROM pair ORDER BY id')).rows).toEqual([{ n: 2 }, { n: 2 }]);
-  expect(sample(await readMetrics(server.url), 'hadiya_transaction_retries_total', { reason: 'deadlock' })).toBe(1);
+  // Who is tried again may take its row before the other has come to it, and meet it once more.
+  const retries = sample(await readMetrics(server.url), 'hadiya_transaction_retries_total', { reason: 'deadlock' });
+  expect(retries).toBeGreaterThanOrEqual(1);
 });
 
 function get(url: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
