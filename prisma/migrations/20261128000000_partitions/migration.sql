@@ -311,7 +311,7 @@ DECLARE
   l_viewer bigint[]; l_gift bigint[]; l_left bigint[];
   r_n int[]; r_rule bigint[]; r_id bigint[]; r_full int[]; r_stream bigint[]; r_count int[]; r_ms bigint[];
   ruled boolean; judged_streak int[]; judged_streak_coins bigint[]; judged_ended bigint[]; judged_total int[]; judged_coins bigint[];
-  known bigint[]; hits int[]; hit text; position int; first_id bigint;
+  known bigint[]; hits int[]; position int; first_id bigint;
   told text; refused text; replays text; capped text; kept_out text; counting int[];
 BEGIN
   -- 1. Lock, in the one order of the whole schema, in statements of their own: what follows sees what others committed.
@@ -388,28 +388,19 @@ BEGIN
           ) o ON true
         ORDER BY i.n
     ) j;
-  -- Few keys are known: only then their gifts are looked at, each in its month's own tables. A plan over the parents would be made for
-  -- all months, or open all of them, each time. A gift that an operator has archived is not paid again.
+  -- Few keys are known: only then their gifts are looked at. A gift that an operator has archived is not paid again.
   IF 'REPLAYED' = ANY(outcome) THEN
     outcome := array_replace(outcome, 'REPLAYED', 'CONFLICT');
-    FOR r IN
-      SELECT DISTINCT month_table('gift_sent', (known[n] >> 42)::integer) AS gifts, month_table('live_event', (p_stream[n] >> 42)::integer) AS events
-        FROM generate_subscripts(known, 1) n WHERE known[n] IS NOT NULL
-    LOOP
-      CONTINUE WHEN to_regclass(r.gifts) IS NULL OR to_regclass(r.events) IS NULL;
-      EXECUTE format($replays$
-        SELECT array_agg(i.n), string_agg(json_build_array(i.n, g.seq, g.created_at, coalesce(e.payload, (
-            SELECT jsonb_build_object(
-                     'sender', $2[i.n]::jsonb, 'gift', jsonb_build_object('id', k.id, 'name', k.name, 'coins', g.coins / g.quantity),
-                     'quantity', g.quantity, 'coins', g.coins, 'streak', coalesce(g.streak, g.quantity))
-              FROM gift k WHERE k.id = g.gift_id)))::text, ',')
-          FROM generate_subscripts($1, 1) i(n)
-            JOIN %I g ON g.id = $1[i.n] AND (g.stream_id, g.gift_id, g.quantity) = ($3[i.n], $4[i.n], $5[i.n])
-            LEFT JOIN %I e ON e.stream_id = g.stream_id AND e.seq = g.seq
-      $replays$, r.gifts, r.events) INTO hits, hit USING known, sender, p_stream, p_gift, p_quantity;
-      replays := concat_ws(',', replays, hit);
-      FOREACH position IN ARRAY coalesce(hits, '{}') LOOP outcome[position] := 'REPLAYED'; END LOOP;
-    END LOOP;
+    WITH gifts AS MATERIALIZED (SELECT * FROM gifts_at(known))
+    SELECT array_agg(i.n), string_agg(json_build_array(i.n, g.seq, g.created_at, coalesce(e.payload, (
+        SELECT jsonb_build_object(
+                 'sender', sender[i.n]::jsonb, 'gift', jsonb_build_object('id', k.id, 'name', k.name, 'coins', g.coins / g.quantity),
+                 'quantity', g.quantity, 'coins', g.coins, 'streak', coalesce(g.streak, g.quantity))
+          FROM gift k WHERE k.id = g.gift_id)))::text, ',') INTO hits, replays
+      FROM generate_subscripts(known, 1) i(n)
+        JOIN gifts g ON g.id = known[i.n] AND (g.stream_id, g.gift_id, g.quantity) = (p_stream[i.n], p_gift[i.n], p_quantity[i.n])
+        LEFT JOIN events_at(ARRAY(SELECT stream_id FROM gifts), ARRAY(SELECT seq FROM gifts)) e ON e.stream_id = g.stream_id AND e.seq = g.seq;
+    FOREACH position IN ARRAY coalesce(hits, '{}') LOOP outcome[position] := 'REPLAYED'; END LOOP;
   END IF;
 
   -- 3. Only where a viewer has several gifts, walk in order: a running sum would refuse a small gift after a refused large one.
