@@ -31,26 +31,24 @@ export function classifyBatchError(error: unknown): 'retry' | 'fail' | 'split' {
   return isStatementError(error) ? 'split' : 'fail';
 }
 
+/** Postgres' classes of codes about the connection: it is lost (08), or the server stops or starts (57P). */
+const CONNECTION_CODE = /^(08|57P)/;
+
 /** Whether the error came from Postgres about the statement itself, not from a lost connection. */
 function isStatementError(error: unknown): boolean {
-  return isPostgresError(error) && !error.code.startsWith('08') && !error.code.startsWith('57P');
+  return isPostgresError(error) && !CONNECTION_CODE.test(error.code);
 }
 
-/** What Node says of a connection that cannot be opened, or has broken. */
-const NETWORK_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-]);
+/**
+ * What else says that there is no connection: Postgres that none is free, Node that it cannot be opened or has broken, Prisma that
+ * the server cannot be reached, in time, or has closed it.
+ */
+const AWAY_CODES = new Set(
+  '53300 ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT EHOSTUNREACH ENOTFOUND EAI_AGAIN P1001 P1002 P1017 P2024'.split(' '),
+);
 /** What pg says of one, without a code. */
 const LOST_MESSAGE =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;
-/** Prisma's codes for it: cannot be reached, in time, or was closed. */
-const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1017', 'P2024']);
 /** Errors that one may be wrapped in. */
 const CAUSES_MAX = 5;
 
@@ -60,8 +58,7 @@ export function isConnectionLost(error: unknown): boolean {
   for (let depth = 0; depth < CAUSES_MAX && cause instanceof Object; depth++) {
     const { code, originalCode, message } = cause as Record<string, unknown>;
     const known = String(originalCode ?? code ?? '');
-    // Postgres' classes 08 (connection), 57P (it stops, or starts) and 53300 (no connection is free).
-    if (/^(08...|57P..|53300)$/.test(known) || NETWORK_CODES.has(known) || PRISMA_CODES.has(known)) return true;
+    if (CONNECTION_CODE.test(known) || AWAY_CODES.has(known)) return true;
     if (typeof message === 'string' && LOST_MESSAGE.test(message)) return true;
     const { meta } = cause as { meta?: { driverAdapterError?: unknown } };
     cause = (cause as { cause?: unknown }).cause ?? meta?.driverAdapterError;
