@@ -30,6 +30,11 @@ describe('gifts', () => {
     await watcher.locator('.row-chat', { hasText: 'آيس كريم' }).waitFor();
     await expect.poll(() => giver.locator('.wallet-chip').getAttribute('data-coins')).toBe('9997');
     await watcher.locator('.gifter', { hasText: 'Layla' }).waitFor();
+    // What a screen reader says comes a little at a time.
+    await watcher
+      .getByRole('status')
+      .filter({ hasText: /Ice cream so good/ })
+      .waitFor({ state: 'attached' });
   });
 
   test('a gift that earns a reaction has the creator perform', async ({ open }) => {

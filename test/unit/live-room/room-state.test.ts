@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { BANNERS_MAX, CELEBRATIONS_MAX } from '../../../examples/live-room/src/feed/effects.ts';
 import { type RoomAction, type RoomState, reduceRoom } from '../../../examples/live-room/src/feed/room-state.ts';
 import { ROWS_MAX } from '../../../examples/live-room/src/feed/rows.ts';
+import { SPOKEN_ROWS_MAX, spoken } from '../../../examples/live-room/src/feed/spoken.ts';
 import type { FeedEvent, RoomSnapshot } from '../../../examples/live-room/src/feed/types.ts';
+import { createTranslator } from '../../../examples/live-room/src/i18n/translate.ts';
 
 const person = (name: string) => ({ id: name, handle: name, displayName: name });
 const ROSE = { id: 'rose', name: 'Rose', coins: 1 };
@@ -184,5 +186,24 @@ describe('the stage', () => {
     const state = after(happened(1, chat('a')), { type: 'reloaded', room: { ...ROOM, title: 'Reloaded' } });
     expect(state).toMatchObject({ lastSeq: 1, stage: { title: 'Reloaded' } });
     expect(state.rows).toHaveLength(1);
+  });
+});
+
+describe('what a screen reader says', () => {
+  const english = createTranslator('en');
+
+  test('is what is new, each row once and as it stands', () => {
+    const { rows } = afterEvents(chat('hello'), gift('layla', 1), gift('layla', 2), { __typename: 'StreamEnded' });
+    expect(spoken(rows, 0, english)).toBe(
+      'omar: hello · layla sent \u2068Rose\u2069 ×2 · The stream is over. Thank you for watching!',
+    );
+    expect(spoken(rows, 2, english)).toMatch(/^layla sent \u2068Rose\u2069 ×2 · The stream/);
+    expect(spoken(rows, 4, english)).toBe('');
+  });
+
+  test('is little, however much there is', () => {
+    const { rows } = afterEvents(...Array.from({ length: 50 }, (_, n) => chat(`m${n}`)));
+    expect(spoken(rows, 0, english).split(' · ')).toEqual(['omar: m47', 'omar: m48', 'omar: m49']);
+    expect(SPOKEN_ROWS_MAX).toBe(3);
   });
 });

@@ -20,8 +20,8 @@ export const Feed = memo(function Feed({ rows }: { rows: readonly Row[] }) {
       ref={list}
       className="feed"
       role="log"
-      aria-live="polite"
-      aria-relevant="additions"
+      // The announcer reads out what is new, so that it can be followed.
+      aria-live="off"
       aria-label={t('feed.label')}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be within reach of the keyboard.
       tabIndex={0}

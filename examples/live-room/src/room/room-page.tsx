@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { Failed, Loading, NotFound } from '../components/states.tsx';
+import { Announcer } from '../feed/announcer.tsx';
 import { Feed } from '../feed/feed.tsx';
 import { type Mute, MuteContext, useModerates, useMuteIn } from '../feed/moderation.tsx';
 import type { RoomSnapshot } from '../feed/types.ts';
@@ -57,6 +58,7 @@ function OpenRoom({ streamId, opened }: { streamId: string; opened: Extract<Room
         <Moderated creator={creator}>
           <Feed rows={state.rows} />
         </Moderated>
+        <Announcer rows={state.rows} />
         {!ended && <ChatBox streamId={streamId} />}
       </section>
       <div className="room-gifts">
