@@ -9,8 +9,11 @@ export type Sweep = {
   name: string;
   /** How often to look whether there is something to do. */
   intervalMs: number;
-  /** A query that finds a row when there is; without parameters, and answered from an index. */
-  due: string;
+  /**
+   * Tables, conditions and order, as they follow FROM, of rows that there are when there is something to do. In the order of an index,
+   * which Postgres then walks: it may not be able to tell from its statistics, of a table that was empty a moment ago, that it should.
+   */
+  due: readonly string[];
   /** Must not reject: what fails is its own to log, and to answer with {@link FAILED}; the next run tries again. */
   work: () => Promise<unknown>;
 };
@@ -92,10 +95,10 @@ export class Sweeps {
 
   /** One text for any of the sweeps together, so that it is prepared once: Postgres does not run the parts that are not wanted. */
   #statement(): Statement {
-    const parts = this.#known.map(
-      ({ name, due }, index) =>
-        `CASE WHEN ($1::boolean[])[${index + 1}] THEN CASE WHEN EXISTS (${due}) THEN '${name}' END END`,
-    );
+    const parts = this.#known.map(({ name, due }, index) => {
+      const looks = due.map((from) => `(SELECT '${name}' FROM ${from} LIMIT 1)`);
+      return `CASE WHEN ($1::boolean[])[${index + 1}] THEN coalesce(${looks.join(', ')}) END`;
+    });
     // A name is for one text: more sweeps are another.
     return statement(`sweeps.due.${parts.length}`, `SELECT array_remove(ARRAY[${parts.join(', ')}], NULL) AS due`);
   }

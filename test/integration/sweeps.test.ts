@@ -9,7 +9,7 @@ import { cloneDatabase } from '../support/database.ts';
 
 const TICK_MS = 5;
 const HOUR_MS = 3_600_000;
-const NEVER_DUE = 'SELECT FROM todo WHERE false';
+const NEVER_DUE = ['todo WHERE false'];
 
 async function open(): Promise<Database> {
   const { url, drop } = await cloneDatabase();
@@ -28,10 +28,10 @@ function taking(db: Database, name: string, intervalMs = TICK_MS) {
   const sweep: Sweep = {
     name,
     intervalMs,
-    due: `SELECT FROM todo WHERE what = '${name}'`,
+    due: [`todo WHERE what = '${name}'`, `todo WHERE what = '${name} too'`],
     work: async () => {
       done.push(name);
-      await db.pool.query('DELETE FROM todo WHERE what = $1', [name]);
+      await db.pool.query('DELETE FROM todo WHERE what LIKE $1', [`${name}%`]);
     },
   };
   return { done, sweep };
@@ -61,11 +61,13 @@ test('what is due works, once, and what is not does not', async () => {
   await expect.poll(() => b.done).toEqual(['b']);
   await untilLooked(db, 'b');
   expect([a.done, b.done]).toEqual([[], ['b']]);
+  await due(db, 'a too');
+  await expect.poll(() => a.done).toEqual(['a']);
 });
 
 test('all that want to look at once send one statement, and what does not want to is not looked at', async () => {
   const db = await open();
-  start(db, { ...taking(db, 'rare', HOUR_MS).sweep, due: 'SELECT FROM todo WHERE 1 / 0 = 1' });
+  start(db, { ...taking(db, 'rare', HOUR_MS).sweep, due: ['todo WHERE 1 / 0 = 1'] });
   for (const name of ['a', 'b', 'c']) start(db, taking(db, name).sweep);
   await untilLooked(db, 'a');
   const sent: string[] = [];
@@ -89,7 +91,7 @@ test('one that takes long is not started again, holds nobody up, and is waited f
   const sweep = {
     name: 'slow',
     intervalMs: TICK_MS,
-    due: 'SELECT 1',
+    due: ['pg_class'],
     work: () => {
       begun++;
       return ended;

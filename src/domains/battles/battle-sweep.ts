@@ -4,7 +4,7 @@ import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
-import { expireInvites, findDueBattles, hasDue, lockFreeBattles, readRunning, writeTurns } from './battles.repo.ts';
+import { dueBattles, expireInvites, findDueBattles, lockFreeBattles, readRunning, writeTurns } from './battles.repo.ts';
 import { turn } from './battles.rules.ts';
 
 /** How often battles are looked at: a border or an end comes up to so much later than its time. */
@@ -39,7 +39,7 @@ export class BattleSweep {
     this.#sweeping = this.deps.db.sweeps.start({
       name: 'battles',
       intervalMs: this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS,
-      due: hasDue(this.#scoredEveryMs),
+      due: dueBattles(this.#scoredEveryMs),
       work: () => this.#sweep(),
     });
   }

@@ -67,11 +67,11 @@ const due = (scoredEveryMs: string) => `battle b, LATERAL (
          AND (b.score + b.factor * (now.coins - b.coins_from), b.opponent_score + b.factor * (now.opponent_coins - b.opponent_coins_from))
            <> (b.told_score, b.opponent_told_score)))`;
 const FIND_DUE = statement('battles.findDue', `SELECT b.id FROM ${due('$2')} ORDER BY b.ends_at LIMIT $1`);
-const EXPIRED_INVITES = `battle WHERE state = 'INVITED' AND invite_until <= clock_timestamp()`;
+const IS_EXPIRED_INVITE = `state = 'INVITED' AND invite_until <= clock_timestamp()`;
 
-/** A query that finds a row when there is a battle to move on, or an invitation to close. */
-export function hasDue(scoredEveryMs: number): string {
-  return `SELECT FROM ${due(String(scoredEveryMs))} UNION ALL SELECT FROM ${EXPIRED_INVITES}`;
+/** Battles to move on, and invitations to close. */
+export function dueBattles(scoredEveryMs: number): string[] {
+  return [`${due(String(scoredEveryMs))} ORDER BY b.ends_at`, `battle WHERE ${IS_EXPIRED_INVITE} ORDER BY ends_at`];
 }
 
 const LOCK_FREE = statement(
@@ -205,7 +205,7 @@ export async function expireInvites(sql: Queryable, streamId: bigint | null, lim
   const expired = await rows(
     sql,
     `/* battles.expire */ UPDATE battle SET state = 'EXPIRED' WHERE id IN (
-       SELECT id FROM ${EXPIRED_INVITES} AND stream_id = coalesce($1, stream_id)
+       SELECT id FROM battle WHERE ${IS_EXPIRED_INVITE} AND stream_id = coalesce($1, stream_id)
         ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
      ) RETURNING id`,
     [streamId, limit],

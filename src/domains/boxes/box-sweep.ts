@@ -4,7 +4,7 @@ import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendOnAir } from '../streams/streams.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
-import { findDueBoxes, HAS_DUE, lockBoxes } from './boxes.repo.ts';
+import { DUE_BOXES, findDueBoxes, lockBoxes } from './boxes.repo.ts';
 import { lockFunders, moveOn } from './closing.ts';
 
 /** How often boxes whose time has come are looked for. A claim does not wait for it. */
@@ -28,7 +28,12 @@ export class BoxSweep {
 
   start(): void {
     const { intervalMs } = this;
-    this.#sweeping = this.deps.db.sweeps.start({ name: 'boxes', intervalMs, due: HAS_DUE, work: () => this.#sweep() });
+    this.#sweeping = this.deps.db.sweeps.start({
+      name: 'boxes',
+      intervalMs,
+      due: [DUE_BOXES],
+      work: () => this.#sweep(),
+    });
   }
 
   async close(): Promise<void> {

@@ -109,10 +109,9 @@ const LOCK = statement(
   'boxes.lock',
   `SELECT ${HELD} FROM treasure_box WHERE id = ANY($1) AND state <> 'CLOSED' ORDER BY id FOR NO KEY UPDATE`,
 );
-const DUE = `treasure_box WHERE state <> 'CLOSED' AND due_at <= clock_timestamp()`;
-/** Finds a row when there is a box to open or to close. */
-export const HAS_DUE = `SELECT FROM ${DUE}`;
-const FIND_DUE = statement('boxes.due', `SELECT id FROM ${DUE} ORDER BY due_at LIMIT $1`);
+/** Boxes that are to be opened or closed. */
+export const DUE_BOXES = `treasure_box WHERE state <> 'CLOSED' AND due_at <= clock_timestamp() ORDER BY due_at`;
+const FIND_DUE = statement('boxes.due', `SELECT id FROM ${DUE_BOXES} LIMIT $1`);
 
 /** Boxes that are to be opened or closed. */
 export async function findDueBoxes(sql: Queryable, limit: number): Promise<bigint[]> {

@@ -3,7 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
-import { findStreamsWithExpiredStreaks, HAS_EXPIRED_STREAKS, takeStreaks } from './gifts.repo.ts';
+import { EXPIRED_STREAKS, findStreamsWithExpiredStreaks, takeStreaks } from './gifts.repo.ts';
 
 /** How often streaks whose window has passed are looked for. */
 export const SWEEP_INTERVAL_MS = 1_000;
@@ -29,7 +29,7 @@ export class StreakSweep {
     this.#sweeping = this.deps.db.sweeps.start({
       name: 'streaks',
       intervalMs: this.intervalMs,
-      due: HAS_EXPIRED_STREAKS,
+      due: [EXPIRED_STREAKS],
       work: () => this.#sweep(),
     });
   }

@@ -7,10 +7,11 @@ import { goalEvents } from './goals.events.ts';
 import { summarize } from './level-endings.ts';
 import {
   beginCooldown,
+  DUE_LEVELS,
+  ENDING_LEVELS,
   type EndingLevel,
   findDueLevels,
   findEndingLevels,
-  HAS_DUE,
   type LevelRules,
   turnLevels,
 } from './levels.repo.ts';
@@ -38,7 +39,12 @@ export class LevelSweep {
 
   start(): void {
     const { intervalMs } = this;
-    this.#sweeping = this.deps.db.sweeps.start({ name: 'levels', intervalMs, due: HAS_DUE, work: () => this.#sweep() });
+    this.#sweeping = this.deps.db.sweeps.start({
+      name: 'levels',
+      intervalMs,
+      due: [DUE_LEVELS, ENDING_LEVELS],
+      work: () => this.#sweep(),
+    });
   }
 
   async close(): Promise<void> {

@@ -8,11 +8,11 @@ import {
   type BoardPlace,
   type BoardRequest,
   foldLogs,
-  HAS_NEWS,
   type PlaceRequest,
   readOwn,
   readTop,
   setNamed,
+  UNCOUNTED_LOGS,
 } from './leaderboards.repo.ts';
 import { WatchTime } from './watch-time.ts';
 
@@ -73,7 +73,7 @@ export class Leaderboards {
     this.#folding = this.deps.db.sweeps.start({
       name: 'leaderboards',
       intervalMs: this.options.foldIntervalMs ?? FOLD_INTERVAL_MS,
-      due: HAS_NEWS,
+      due: [UNCOUNTED_LOGS],
       work: () => this.#sweep(),
     });
     this.#watchTime.start();

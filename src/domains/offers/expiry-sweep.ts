@@ -4,7 +4,7 @@ import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
-import { endExpiredOffers, findExpiredOffers, HAS_EXPIRED } from './offers.repo.ts';
+import { EXPIRED_OFFERS, endExpiredOffers, findExpiredOffers } from './offers.repo.ts';
 import { lockOffers } from './sale.repo.ts';
 
 /** How often offers whose time is over are looked for: one ends within a second. */
@@ -31,7 +31,7 @@ export class ExpirySweep {
     this.#sweeping = this.deps.db.sweeps.start({
       name: 'offers',
       intervalMs,
-      due: HAS_EXPIRED,
+      due: [EXPIRED_OFFERS],
       work: () => this.#sweep(),
     });
   }

@@ -6,7 +6,7 @@ import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { limitLockWait, lockFreeLogs, lockLog } from '../../live/live-log.ts';
 import { performReactions } from './perform.ts';
-import { findDue, HAS_DUE, lockDue, readHeads } from './reactions.repo.ts';
+import { DUE_STREAMS, findDue, lockDue, readHeads } from './reactions.repo.ts';
 
 /** How often the clock looks: a reaction is late by so much at the most, on an idle machine. */
 export const CLOCK_INTERVAL_MS = 250;
@@ -35,7 +35,7 @@ export class AutoPerform {
     this.#looking = this.deps.db.sweeps.start({
       name: 'reactions',
       intervalMs,
-      due: HAS_DUE,
+      due: [DUE_STREAMS],
       work: () => this.#look(),
     });
   }

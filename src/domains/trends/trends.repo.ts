@@ -26,8 +26,8 @@ export const REGION_PRODUCTS_MIN = 5;
 const NOTE = `/* trends.note */ ${insert('true')}`;
 const VIEW = `/* trends.view */ ${insert(`p.status = 'PUBLISHED'`)} RETURNING product_id AS "productId"`;
 
-/** Finds a row when a signal waits to be counted. */
-export const HAS_SIGNALS = 'SELECT FROM trend_signal';
+/** Signals that wait to be counted. */
+export const SIGNALS = 'trend_signal ORDER BY id';
 
 /**
  * Takes signals away and adds them to the scores, as one statement: both happen or neither, so each signal counts exactly once. Signals

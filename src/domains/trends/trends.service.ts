@@ -5,14 +5,7 @@ import { every, type Periodic } from '../../kernel/every.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Live } from '../../live/live.ts';
 import { sweepDust, sweepPinnedGifts, sweepShop, sweepSignals } from './trend-sweeps.ts';
-import {
-  HAS_SIGNALS,
-  insertViews,
-  readTrending,
-  TRENDING_MAX,
-  type TrendRow,
-  type TrendSignal,
-} from './trends.repo.ts';
+import { insertViews, readTrending, SIGNALS, TRENDING_MAX, type TrendRow, type TrendSignal } from './trends.repo.ts';
 
 /** Products that one call reports as viewed. */
 export const VIEWS_PER_CALL_MAX = 50;
@@ -67,7 +60,7 @@ export class Trends {
       db.sweeps.start({
         name: 'trends',
         intervalMs: countIntervalMs ?? COUNT_INTERVAL_MS,
-        due: HAS_SIGNALS,
+        due: [SIGNALS],
         work: () => sweepSignals(this.deps),
       }),
       every(giftsIntervalMs ?? GIFTS_INTERVAL_MS, () => sweepPinnedGifts(this.deps), sweeps.of('pinned-gifts')),

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../../../db/database.ts';
 import { FAILED, type Periodic } from '../../../kernel/every.ts';
 import type { BuyNow } from './buy-now.ts';
-import { findExpired, HAS_EXPIRED, holdOn } from './settle.repo.ts';
+import { EXPIRED_HOLDS, findExpired, holdOn } from './settle.repo.ts';
 
 /** How often holds that have run out are looked for: their stock is back within a second. */
 export const HOLD_SWEEP_INTERVAL_MS = 500;
@@ -28,7 +28,7 @@ export class HoldSweep {
     this.#sweeping = this.deps.db.sweeps.start({
       name: 'holds',
       intervalMs,
-      due: HAS_EXPIRED,
+      due: [EXPIRED_HOLDS],
       work: () => this.#sweep(),
     });
   }

@@ -116,16 +116,16 @@ export async function closeCheckouts(
   await rows(sql, CLOSE, [ends.map(({ id }) => id), ends.map(({ state }) => state), ends.map((end) => end.chargeId)]);
 }
 
-const EXPIRED = `c.state = 'HELD' AND c.held_until < clock_timestamp()`;
-/** Finds a row when a hold has run out. */
-export const HAS_EXPIRED = `SELECT FROM checkout c WHERE ${EXPIRED}`;
+const IS_EXPIRED = `c.state = 'HELD' AND c.held_until < clock_timestamp() ORDER BY c.held_until`;
+/** Holds that have run out. */
+export const EXPIRED_HOLDS = `checkout c WHERE ${IS_EXPIRED}`;
 
 /** Purchases whose hold has run out, oldest first. */
 export async function findExpired(sql: Queryable, limit: number): Promise<CheckoutRow[]> {
   return rows<CheckoutRow>(
     sql,
     `/* orders.expired */ SELECT ${CHECKOUT_COLUMNS} FROM checkout c JOIN viewer v ON v.id = c.buyer_id
-      WHERE ${EXPIRED} ORDER BY c.held_until LIMIT $1`,
+      WHERE ${IS_EXPIRED} LIMIT $1`,
     [limit],
   );
 }
