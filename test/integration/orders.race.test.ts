@@ -25,7 +25,10 @@ test('200 buyers for 10 units of an offer, on two servers', CROWD_LIMIT, async (
   const second = await startServer({ databaseUrl: db.url, ...QUIET });
   try {
     const buyers = await buyersWithAddresses(server, BUYERS);
-    const counter = await openOffer(server, viewer, { stock: 15, terms: { quantity: UNITS, perBuyerLimit: 1 } });
+    const counter = await openOffer(server, viewer, {
+      stock: 15,
+      terms: { quantity: UNITS, perBuyerLimit: 1, durationSeconds: 600 },
+    });
     const outcomes = await Promise.all(
       buyers.map(({ buyer, addressId }, index) => {
         const api = index % 2 ? second.http(buyer.token) : buyer.api;
