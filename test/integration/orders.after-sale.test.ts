@@ -46,10 +46,11 @@ describe('cancelling', () => {
     const others = [await afterSale.cancel(outsider, id), await afterSale.cancel(outsider, globalId('Order', 999_999))];
     expect(others[0]).toEqual(others[1]);
     expect(others[0]).toMatchObject({ __typename: 'NotFoundError' });
-    for (const [what, wrong] of wrongIds('Order')) {
-      const outcome = await expectNothingWritten(db.pool, () => afterSale.cancel(viewer, wrong));
-      expect(outcome, what).toMatchObject({ __typename: 'NotFoundError' });
-    }
+    await expectNothingWritten(db.pool, async () => {
+      for (const [what, wrong] of wrongIds('Order')) {
+        expect(await afterSale.cancel(viewer, wrong), what).toMatchObject({ __typename: 'NotFoundError' });
+      }
+    });
     const { order } = succeed(await afterSale.cancel(counter.shop.member, id));
     expect(order.timeline.find(({ state }) => state === 'CANCELLED')).toMatchObject({ actor: 'MERCHANT' });
   });

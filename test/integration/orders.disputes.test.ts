@@ -22,7 +22,7 @@ async function letWindowPass(pool: Pool, id: string): Promise<void> {
 
 /** The order, once it is in the state. */
 async function untilState(reader: Actor, id: string, state: string): Promise<OrderNode> {
-  await expect.poll(async () => (await orderOf(reader, id))?.state, { interval: 20, timeout: 10_000 }).toBe(state);
+  await expect.poll(async () => (await orderOf(reader, id))?.state, { interval: 20 }).toBe(state);
   return (await orderOf(reader, id))!;
 }
 

@@ -147,9 +147,8 @@ test('what many buy of an offer at once is one event of its stock a batch, and o
   server,
   viewer,
 }) => {
+  const calls = await crowd(server, 30, async (buyer) => ({ buyer, addressId: await addAddress(buyer) }));
   const counter = await openOffer(server, viewer, { stock: 50, terms: { quantity: 40, perBuyerLimit: 1 } });
-  const buyers = await crowd(server, 30);
-  const calls = await Promise.all(buyers.map(async (buyer) => ({ buyer, addressId: await addAddress(buyer) })));
   const offer = { offerId: counter.offer.id, expectedUnitPriceMinor: 2_000 };
   const outcomes = await Promise.all(calls.map(({ buyer, addressId }) => buyNow(buyer, { ...offer, addressId })));
   for (const outcome of outcomes) succeed(outcome);

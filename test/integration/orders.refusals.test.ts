@@ -67,10 +67,12 @@ describe('what is not there, or not for sale', () => {
       ['Offer', 'offerId'],
       ['LiveStream', 'streamId'],
     ] as const) {
-      for (const [what, id] of wrongIds(type)) {
-        const outcome = await expectNothingWritten(db.pool, () => buy({ [field]: id }));
-        expect(outcome, `${field} ${what}`).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
-      }
+      await expectNothingWritten(db.pool, async () => {
+        for (const [what, id] of wrongIds(type)) {
+          const outcome = await buy({ [field]: id });
+          expect(outcome, `${field} ${what}`).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
+        }
+      });
     }
   });
 

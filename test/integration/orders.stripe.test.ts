@@ -11,7 +11,8 @@ import { stockOf } from './support/orders.ts';
 import { atOnce } from './support/outcomes.ts';
 import { QUIET } from './support/shared-server.ts';
 
-const SILENCE_MS = 250;
+/** How long the server waits for a stub that says nothing; one that answers does so sooner, also on a slow machine. */
+const SILENCE_MS = 1_000;
 const CONFIRM = /confirm$/;
 
 const test = base

@@ -379,7 +379,7 @@ describe('a server that fails in the middle', () => {
     const disputes = { sweepIntervalMs: 20 };
     const overrides = { ...QUIET.overrides, payments: { ...QUIET.overrides.payments, disputes } };
     const other = await startServer({ databaseUrl: db.url, overrides });
-    await expect.poll(async () => (await disputeOf(viewer, id)).state, { timeout: 10_000 }).toBe('REVERSED');
+    await expect.poll(async () => (await disputeOf(viewer, id)).state).toBe('REVERSED');
     await other.close();
     expect(await disputeOf(viewer, id)).toMatchObject({ coinsGifted: 350, giftsReversed: 35, coinsLeft: 0 });
     expect(await walletOf(viewer)).toEqual({ coins: 0, debt: 0 });

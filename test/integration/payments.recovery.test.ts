@@ -8,14 +8,20 @@ import { startServer } from '../support/server.ts';
 import { rowOf } from './support/ids.ts';
 import { testOn } from './support/shared-server.ts';
 
-/** Old enough that no call that is still under way is taken for a forgotten one. */
-const STALE_AFTER_MS = 500;
-const RECOVERY = { recoveryIntervalMs: 20, staleAfterMs: STALE_AFTER_MS };
+/** A recovery that looks all the time for what is older than any call that is under way. */
+const RECOVERY = { recoveryIntervalMs: 20, staleAfterMs: 30_000 };
 const NO_RECOVERY = { recoveryIntervalMs: 3_600_000 };
 const PACK_COINS = 70;
 const ORDER = { paymentToken: 'tok_timeout', idempotencyKey: 'once' };
 
 const test = testOn({ overrides: { payments: RECOVERY } });
+
+/** Makes the purchases of a viewer as old as forgotten ones. */
+async function forget(pool: Pool, viewer: Actor): Promise<void> {
+  await pool.query("UPDATE coin_purchase SET created_at = created_at - interval '1 minute' WHERE viewer_id = $1", [
+    rowOf(viewer.id),
+  ]);
+}
 
 /** How often this viewer was credited coins. */
 async function credits(pool: Pool, viewer: Actor): Promise<number> {
@@ -31,6 +37,7 @@ test('a pending purchase is finished by itself, and its buyer sees the coins com
   const wallet = (await server.ws({ token: viewer.token })).subscribe<{ walletUpdates: Wallet }>(WALLET_UPDATES);
   expect(await wallet.next()).toEqual({ walletUpdates: { coins: 0 } });
   expect((await buyCoins(viewer, ORDER)).__typename).toBe('PaymentPendingError');
+  await forget(db.pool, viewer);
   expect(await wallet.next()).toEqual({ walletUpdates: { coins: PACK_COINS } });
   expect(await buyCoins(viewer, ORDER)).toMatchObject({ wallet: { coins: PACK_COINS }, replayed: true });
   expect(await credits(db.pool, viewer)).toBe(1);
@@ -50,6 +57,7 @@ test('a purchase that a stopped server left pending is finished by another, once
     const buyer = { ...viewer, api: quiet.http(viewer.token) };
     expect((await buyCoins(buyer, ORDER)).__typename).toBe('PaymentPendingError');
     await quiet.close();
+    await forget(db.pool, viewer);
     expect(await wallet.next()).toEqual({ walletUpdates: { coins: PACK_COINS } });
     expect(await credits(db.pool, viewer)).toBe(1);
     await expectBooksBalanced(db.pool);
@@ -78,6 +86,7 @@ test('purchases that cannot be finished do not keep others waiting, however many
   const wallet = (await server.ws({ token: viewer.token })).subscribe<{ walletUpdates: Wallet }>(WALLET_UPDATES);
   await wallet.next();
   expect((await buyCoins(viewer, ORDER)).__typename).toBe('PaymentPendingError');
+  await forget(db.pool, viewer);
   expect(await wallet.next()).toEqual({ walletUpdates: { coins: PACK_COINS } });
   await db.pool.query('DELETE FROM coin_purchase WHERE viewer_id = $1', [rowOf(viewer.id)]);
 });

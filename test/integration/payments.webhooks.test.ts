@@ -44,7 +44,7 @@ const test = base
     const server = await startServer({
       databaseUrl: db.url,
       config: { stripe: STRIPE_SECRETS },
-      overrides: { ...QUIET.overrides, stripe: { ...stub.options, silenceMsMax: 250 } },
+      overrides: { ...QUIET.overrides, stripe: stub.options },
     });
     onCleanup(() => server.close());
     return server;

@@ -20,6 +20,8 @@ import { QUIET } from './support/shared-server.ts';
 const TRANSFER = /^POST \/v1\/transfers$/;
 const LIST = /^GET \/v1\/transfers$/;
 const KEY = 'hadiya_key';
+/** How long the servers wait for a stub that says nothing; one that answers does so sooner, also on a slow machine. */
+const SILENCE_MS = 1_000;
 
 type Paid = Pick<Earner, 'creator'> & { account: string };
 
@@ -41,7 +43,7 @@ const test = base
       startServer({
         databaseUrl: db.url,
         config: { stripe: STRIPE_SECRETS },
-        overrides: { ...QUIET.overrides, stripe: { ...stub.options, silenceMsMax: 250 } },
+        overrides: { ...QUIET.overrides, stripe: { ...stub.options, silenceMsMax: SILENCE_MS } },
       });
     const servers = await Promise.all([start(), start()]);
     onCleanup(async () => {

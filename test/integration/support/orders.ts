@@ -31,9 +31,22 @@ export async function openOffer(
   return { ...counter, creator, streamId, offer, buy: (input) => counter.buy({ ...usual, ...input }) };
 }
 
-/** People who are signed in. */
-export function crowd(server: Pick<Server, 'url'>, count: number): Promise<Actor[]> {
-  return Promise.all(Array.from({ length: count }, () => signIn(server, freshHandle('buyer'))));
+/** Who gets ready at once: more would wait for connections of the pool, and on a slow machine for longer than it lets them. */
+const READY_AT_ONCE_MAX = 20;
+
+/** People who are signed in, and ready. */
+export async function crowd<Ready = Actor>(
+  server: Pick<Server, 'url'>,
+  count: number,
+  ready: (buyer: Actor) => Promise<Ready> = async (buyer) => buyer as Ready,
+): Promise<Ready[]> {
+  const all: Ready[] = [];
+  while (all.length < count) {
+    const some = Math.min(READY_AT_ONCE_MAX, count - all.length);
+    const sign = async () => ready(await signIn(server, freshHandle('buyer')));
+    all.push(...(await Promise.all(Array.from({ length: some }, sign))));
+  }
+  return all;
 }
 
 /** The stock of a variant: what there is, and what of it is set aside. */
