@@ -213,16 +213,22 @@ function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buf
   deps.sockets.upgrade(request, socket, head);
 }
 
-/** The whole body, or undefined when it has more bytes than that. */
-async function readBody(req: IncomingMessage, sizeMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > sizeMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+/**
+ * The whole body, or undefined as soon as it has more bytes than that. What is too much is still read, and dropped: left unread, it
+ * would keep the next request on the same connection waiting until somebody gives up.
+ */
+function readBody(req: IncomingMessage, sizeMax: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    req.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= sizeMax) chunks.push(chunk);
+      else resolve(undefined);
+    });
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    req.once('error', reject); // the client has gone
+  });
 }
 
 function respond(res: ServerResponse, status: number, body: unknown): void {

@@ -5,7 +5,7 @@ import { test as ownTest } from '../support/fixtures.ts';
 import { endStream, freshHandle, query, signIn, startStream } from '../support/operations.ts';
 import { expectClearErrors } from './support/clear-errors.ts';
 import { globalId } from './support/ids.ts';
-import { atOnce } from './support/outcomes.ts';
+import { inWaves } from './support/outcomes.ts';
 import { test } from './support/shared-server.ts';
 
 type Page = {
@@ -50,7 +50,7 @@ ownTest('creators are listed oldest first, page by page in both directions', asy
 });
 
 ownTest('a page holds 20 creators if nobody says how many, and never more than 100', async ({ server }) => {
-  await atOnce(101, async () => startStream(await signIn(server)));
+  await inWaves(101, async () => startStream(await signIn(server)));
   expect((await page(server.http(), {})).handles).toHaveLength(20);
   const largest = await page(server.http(), { first: 1_000_000 });
   expect(largest.handles).toHaveLength(100);

@@ -1,5 +1,6 @@
 /** What retail partners tell by webhook: signed, once, in any order. */
 import { randomUUID } from 'node:crypto';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import type { Pool } from 'pg';
 import { expect } from 'vitest';
 import { signWebhook } from '../../src/domains/fulfilment/partners/webhook-signature.ts';
@@ -108,6 +109,26 @@ test('what is signed and no event is refused as such', async ({ db, server }) =>
   });
   const large = JSON.stringify({ ...event, note: 'x'.repeat(300_000) });
   expect((await post(server, scene.partner.handle, large, signWebhook(SECRET, nowS(), large))).status).toBe(413);
+});
+
+test('what is too large by far is refused, and the next request on the same connection is answered', async ({
+  server,
+}) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const url = new URL('/webhooks/partners/somebody', server.url);
+  const send = (body: string) =>
+    new Promise<[status: number | undefined, isReused: boolean]>((resolve, reject) => {
+      const sent = request(url, { agent, method: 'POST' }, (answer: IncomingMessage) => {
+        answer.resume().once('end', () => resolve([answer.statusCode, sent.reusedSocket]));
+      });
+      sent.once('error', reject).end(body);
+    });
+  try {
+    for (const isReused of [false, true, true]) expect(await send('x'.repeat(2_000_000))).toEqual([413, isReused]);
+    expect(await send('{}')).toEqual([401, true]);
+  } finally {
+    agent.destroy();
+  }
 });
 
 test('the shipments of others are not found', async ({ db, server }) => {

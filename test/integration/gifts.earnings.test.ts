@@ -13,7 +13,7 @@ import {
   startStream,
   succeed,
 } from '../support/operations.ts';
-import { atOnce } from './support/outcomes.ts';
+import { atOnce, inWaves } from './support/outcomes.ts';
 import { test } from './support/shared-server.ts';
 
 type Earnings = { pendingDiamonds: number; availableDiamonds: number; lifetimeDiamonds: number };
@@ -119,7 +119,7 @@ test('who gave the same stands in the order of joining, each with a rank of thei
 
 test('the board has 10 places if nobody says how many, and nobody gets more than 100', async ({ server, live }) => {
   const rose = await giftId(server.http(), 'Rose');
-  await atOnce(101, async () => {
+  await inWaves(101, async () => {
     const viewer = await signIn(server);
     succeed(await buyCoins(viewer, { coins: 1 }));
     succeed(await sendGift(viewer, live.streamId, { giftId: rose }));

@@ -46,13 +46,14 @@ describe('goals in coins', () => {
   });
 
   test('the feed brings them in order with the gifts', async ({ server, live, funded }) => {
-    const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId: live.streamId });
+    const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId: live.streamId, after: '' });
     await startGoal(live.creator, live.streamId);
     await sendGift(funded, live.streamId, { quantity: 10 });
     await endStream(live.creator, live.streamId);
     const seen = await feed.until(({ liveEvents }) => liveEvents.node.type === 'STREAM_ENDED');
     await feed.close();
     expect(seen.map(({ liveEvents }) => liveEvents.node.type)).toEqual([
+      'STREAM_STARTED',
       'GOAL_STARTED',
       'GIFT_SENT',
       'GOAL_REACHED',
@@ -113,7 +114,7 @@ test('goals in orders count the purchases that the feed shows', async ({ server,
   succeed(await elsewhere.buy());
   expect(await counter.buy({ paymentToken: 'tok_declined' })).toMatchObject({ code: 'PAYMENT_DECLINED' });
   expect(await goalsOf(creator, streamId)).toMatchObject([{ id: goal.id, progress: 1, state: 'OPEN' }]);
-  const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId });
+  const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId, after: '' });
   succeed(await counter.buy());
   const seen = await feed.until(({ liveEvents }) => liveEvents.node.type === 'GOAL_REACHED');
   await feed.close();

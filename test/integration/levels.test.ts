@@ -99,11 +99,12 @@ test('one large gift raises several levels at once, up to the highest, and watch
   live,
   funded,
 }) => {
-  const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId: live.streamId });
+  const feed = server.sse<{ liveEvents: LiveEventEdge }>(LIVE_EVENTS, { streamId: live.streamId, after: '' });
   await sendGift(funded, live.streamId, { gift: 'Ice Cream', quantity: 13 });
   const seen = await feed.until(({ liveEvents }) => liveEvents.node.level === 3);
   await feed.close();
   expect(seen.map(({ liveEvents }) => liveEvents.node)).toMatchObject([
+    { type: 'STREAM_STARTED' },
     { type: 'GIFT_SENT' },
     { type: 'LEVEL_STARTED', level: 1, coins: 130, progress: 110, target: 30 },
     { type: 'LEVEL_RAISED', level: 2, coins: 130, progress: 80, target: 50 },

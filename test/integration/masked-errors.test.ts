@@ -1,5 +1,5 @@
 /** Errors that nobody expected: the client learns that there was one, and nothing else. */
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { expect } from 'vitest';
 import { LIVE_EVENTS, mutationDocument, STREAM_PULSE } from '../support/documents.ts';
 import type { WireError } from '../support/feed.ts';
@@ -9,10 +9,8 @@ import { giftId, type LiveEventEdge, readLog, sendGift, succeed } from '../suppo
 import { startServer } from '../support/server.ts';
 import { expectClearErrors, expectMasked } from './support/clear-errors.ts';
 import { rowOf } from './support/ids.ts';
+import { whoWaitsFor } from './support/lock-waits.ts';
 import { QUIET } from './support/shared-server.ts';
-
-/** How often Postgres is asked whether somebody waits, before the test fails. */
-const LOOKS_MAX = 2_000;
 
 const test = testWith(QUIET);
 
@@ -146,7 +144,7 @@ test('a gift whose database connection is cut is sent once by its key', async ({
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM live_log WHERE stream_id = $1 FOR UPDATE', [rowOf(live.streamId)]);
     const sending = funded.api.request(mutationDocument('sendGift'), { input });
-    await cutWhoWaits(db.pool);
+    await cutWhoWaits(db.pool, holder);
     const failed = await sending;
     expectUnavailable(failed.errors);
     await holder.query('COMMIT');
@@ -170,7 +168,7 @@ test.for([
       await holder.query('BEGIN');
       await holder.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
       const asking = server.http().request(document);
-      await cutWhoWaits(db.pool);
+      await cutWhoWaits(db.pool, holder);
       expectUnavailable((await asking).errors);
     } finally {
       await holder.query('ROLLBACK');
@@ -185,12 +183,7 @@ function expectUnavailable(errors: readonly WireError[] | undefined): void {
 }
 
 /** Ends the connection that waits for a lock, as an operator or a failing network would. */
-async function cutWhoWaits(pool: Pool): Promise<void> {
-  for (let look = 0; look < LOOKS_MAX; look++) {
-    const { rowCount } = await pool.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    );
-    if (rowCount) return;
-  }
-  throw new Error(`nobody waits for the lock after ${LOOKS_MAX} looks`);
+async function cutWhoWaits(pool: Pool, holder: PoolClient): Promise<void> {
+  const waiting = await whoWaitsFor(pool, holder);
+  await pool.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [waiting]);
 }

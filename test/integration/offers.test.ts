@@ -6,7 +6,7 @@ import { endStream, type LiveEventEdge, query, sendGift, signIn, startStream, su
 import { countSql } from '../support/sql-count.ts';
 import { wrongIds } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
-import { atOnce, successes, tally } from './support/outcomes.ts';
+import { atOnce, inWaves, successes, tally } from './support/outcomes.ts';
 import { test as base } from './support/shared-server.ts';
 import { endOffer, pinProduct, startOffer } from './support/shop.ts';
 import { insertMerchant, insertProduct } from './support/shop-rows.ts';
@@ -188,7 +188,7 @@ describe('refusals', () => {
 
   test('a 51st open offer', async ({ db, live, shop }) => {
     const many = await insertProduct(db.pool, shop.merchant, { prices: Array<number>(51).fill(10_000) });
-    for (const id of many.variantIds.slice(0, 50)) succeed(await startOffer(live.creator, live.streamId, id));
+    await inWaves(50, async (n) => succeed(await startOffer(live.creator, live.streamId, many.variantIds[n]!)));
     const outcome = await expectNothingWritten(db.pool, () =>
       startOffer(live.creator, live.streamId, many.variantIds[50]!),
     );

@@ -17,3 +17,13 @@ export function successes<Success>(outcomes: readonly Outcome<Success>[]): (Succ
 export function atOnce<T>(times: number, call: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: times }, (_, index) => call(index)));
 }
+
+/** As many at once as a server has connections: those of a whole crowd would wait for one until it is too late. */
+const WAVE = 16;
+
+/** Calls `call` so often, with 0, 1, 2, …, in waves. */
+export async function inWaves(times: number, call: (index: number) => Promise<unknown>): Promise<void> {
+  for (let begun = 0; begun < times; begun += WAVE) {
+    await atOnce(Math.min(WAVE, times - begun), (index) => call(begun + index));
+  }
+}
