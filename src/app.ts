@@ -123,6 +123,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const server = createHttpServer({
     ...overHttp,
     site,
+    hasGraphiQL: hasGraphiQL(config),
     sockets,
     log,
     readiness: watch.readiness,

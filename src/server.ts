@@ -53,6 +53,8 @@ export type Site = (req: IncomingMessage, res: ServerResponse, path: string) => 
 type Deps = {
   /** What people see; undefined: there are no files to show. */
   site: Site | undefined;
+  /** Whether a browser finds something at /graphql. */
+  hasGraphiQL: boolean;
   /** By path, such as "/webhooks/stripe"; one that ends in "/*" takes any last part. */
   webhooks: ReadonlyMap<string, Webhook>;
   /** Likewise. */
@@ -169,7 +171,7 @@ async function route(deps: Deps, req: IncomingMessage, res: ServerResponse): Pro
   }
   const reading = req.method === 'GET' || req.method === 'HEAD';
   if (reading && (await deps.site?.(req, res, path!))) return;
-  if (path === '/') {
+  if (path === '/' && deps.hasGraphiQL) {
     if (!reading) return respond(res, 405, { errors: [{ message: 'Send a GET.' }] });
     res.writeHead(302, { location: '/graphql' }).end();
     return;

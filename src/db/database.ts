@@ -5,6 +5,7 @@ import { PrismaClient } from '../generated/prisma/client.ts';
 import { Instruments, type Span } from '../kernel/instruments.ts';
 import { REPLICA_ANSWER_MS_MAX, Replica, readsFromReplica } from './replica.ts';
 import { conflictOf, isWriteConflict } from './sql-errors.ts';
+import { Sweeps } from './sweeps.ts';
 
 /** Connections in one process's pool. Small: gifts use one, and hot rows gain nothing from more. */
 export const POOL_SIZE_MAX = 16;
@@ -33,6 +34,8 @@ export type Database = {
   instruments: Instruments;
   /** Where queries may be read from, see `onReplica`. */
   replica: Replica | undefined;
+  /** Runs background work when there is some. */
+  sweeps: Sweeps;
   /** Runs `work` in one SQL transaction, committed when it returns and rolled back when it throws; a lost write conflict is tried again. */
   inTransaction: <T>(work: (sql: SqlTransaction) => Promise<T>) => Promise<T>;
   /** Hears every statement until the returned function is called. For tests that count them. */
@@ -74,6 +77,7 @@ export function connectDatabase(
     prisma,
     instruments,
     replica,
+    sweeps: new Sweeps(primary, log, instruments),
     inTransaction: (work) => inTransaction(primary, instruments, work),
     onSql: (listener) => {
       listeners.add(listener);

@@ -118,15 +118,19 @@ async function lock(client: Client): Promise<void> {
 
 /** What the database says was applied. Makes the table in an empty database. */
 async function readRecorded(client: Client): Promise<Recorded[]> {
-  const { rows } = await client.query<{ known: boolean; tables: string[]; schema: string | null }>(
+  const { rows } = await client.query<{ known: boolean; tables: string[]; schema: string | null; encoding: string }>(
     `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS known, current_schema() AS schema,
+       current_setting('server_encoding') AS encoding,
        ARRAY(SELECT relname::text FROM pg_class
               WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
                 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
               ORDER BY relname) AS tables`,
   );
-  const { known, tables, schema } = rows[0] ?? { known: false, tables: [], schema: null };
+  const { known, tables, schema, encoding } = rows[0]!;
   if (!known) {
+    if (encoding !== 'UTF8') {
+      throw new StartError(`The database keeps its text as ${encoding}: give Hadiya one with the encoding UTF8`);
+    }
     if (schema === null) throw new StartError('The search_path of the database user names no schema: set one');
     if (tables.length > 0) {
       throw new StartError(

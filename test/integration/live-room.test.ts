@@ -105,6 +105,16 @@ test('without a built page / leads to GraphiQL, and the welcome says why', async
   }
 });
 
+test('without a built page and without GraphiQL there is nothing at /', async ({ db }) => {
+  const nothing = { config: { introspection: false }, overrides: { liveRoomFolder: 'no-such-folder' } };
+  const server = await startServer({ databaseUrl: db.url, ...nothing });
+  try {
+    expect((await get(server.url, '/')).status).toBe(404);
+  } finally {
+    await server.close();
+  }
+});
+
 test('the welcome names the page first', async ({ server }) => {
   expect(server.app.welcome('http://h').trim()).toMatch(/^Hadiya is up\. Open http:\/\/h\n/);
 });

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
-import { expireInvites, findDueBattles, lockFreeBattles, readRunning, writeTurns } from './battles.repo.ts';
+import { expireInvites, findDueBattles, hasDue, lockFreeBattles, readRunning, writeTurns } from './battles.repo.ts';
 import { turn } from './battles.rules.ts';
 
 /** How often battles are looked at: a border or an end comes up to so much later than its time. */
@@ -36,11 +36,12 @@ export class BattleSweep {
   }
 
   start(): void {
-    this.#sweeping = every(
-      this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS,
-      () => this.#sweep(),
-      this.deps.db.instruments.meters.sweeps.of('battles'),
-    );
+    this.#sweeping = this.deps.db.sweeps.start({
+      name: 'battles',
+      intervalMs: this.options.sweepIntervalMs ?? SWEEP_INTERVAL_MS,
+      due: hasDue(this.#scoredEveryMs),
+      work: () => this.#sweep(),
+    });
   }
 
   async close(): Promise<void> {

@@ -58,18 +58,22 @@ const INVITES = statement(
         AND invite_until > clock_timestamp() ORDER BY id LIMIT $2
    ) b ON true ORDER BY i.id, b.id`,
 );
-const FIND_DUE = statement(
-  'battles.findDue',
-  `SELECT b.id FROM battle b, LATERAL (
+const due = (scoredEveryMs: string) => `battle b, LATERAL (
        SELECT (SELECT gift_coins FROM stream WHERE id = b.stream_id) AS coins,
               (SELECT gift_coins FROM stream WHERE id = b.opponent_stream_id) AS opponent_coins, clock_timestamp() AS at
      ) now
     WHERE b.state = 'RUNNING' AND (b.ends_at <= now.at OR b.factor_at[b.factors_done + 1] <= now.at
-       OR (b.told_at <= now.at - make_interval(secs => $2::float8 / 1000)
+       OR (b.told_at <= now.at - make_interval(secs => ${scoredEveryMs}::float8 / 1000)
          AND (b.score + b.factor * (now.coins - b.coins_from), b.opponent_score + b.factor * (now.opponent_coins - b.opponent_coins_from))
-           <> (b.told_score, b.opponent_told_score)))
-    ORDER BY b.ends_at LIMIT $1`,
-);
+           <> (b.told_score, b.opponent_told_score)))`;
+const FIND_DUE = statement('battles.findDue', `SELECT b.id FROM ${due('$2')} ORDER BY b.ends_at LIMIT $1`);
+const EXPIRED_INVITES = `battle WHERE state = 'INVITED' AND invite_until <= clock_timestamp()`;
+
+/** A query that finds a row when there is a battle to move on, or an invitation to close. */
+export function hasDue(scoredEveryMs: number): string {
+  return `SELECT FROM ${due(String(scoredEveryMs))} UNION ALL SELECT FROM ${EXPIRED_INVITES}`;
+}
+
 const LOCK_FREE = statement(
   'battles.lockFree',
   `SELECT id, stream_id AS "streamId", opponent_stream_id AS "opponentStreamId" FROM battle
@@ -201,7 +205,7 @@ export async function expireInvites(sql: Queryable, streamId: bigint | null, lim
   const expired = await rows(
     sql,
     `/* battles.expire */ UPDATE battle SET state = 'EXPIRED' WHERE id IN (
-       SELECT id FROM battle WHERE state = 'INVITED' AND invite_until <= clock_timestamp() AND stream_id = coalesce($1, stream_id)
+       SELECT id FROM ${EXPIRED_INVITES} AND stream_id = coalesce($1, stream_id)
         ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
      ) RETURNING id`,
     [streamId, limit],

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendOnAir } from '../streams/streams.api.ts';
 import type { Wallets } from '../wallet/wallet.api.ts';
-import { findDueBoxes, lockBoxes } from './boxes.repo.ts';
+import { findDueBoxes, HAS_DUE, lockBoxes } from './boxes.repo.ts';
 import { lockFunders, moveOn } from './closing.ts';
 
 /** How often boxes whose time has come are looked for. A claim does not wait for it. */
@@ -27,7 +27,8 @@ export class BoxSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('boxes'));
+    const { intervalMs } = this;
+    this.#sweeping = this.deps.db.sweeps.start({ name: 'boxes', intervalMs, due: HAS_DUE, work: () => this.#sweep() });
   }
 
   async close(): Promise<void> {

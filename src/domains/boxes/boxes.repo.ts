@@ -109,14 +109,14 @@ const LOCK = statement(
   'boxes.lock',
   `SELECT ${HELD} FROM treasure_box WHERE id = ANY($1) AND state <> 'CLOSED' ORDER BY id FOR NO KEY UPDATE`,
 );
-const DUE = statement(
-  'boxes.due',
-  `SELECT id FROM treasure_box WHERE state <> 'CLOSED' AND due_at <= clock_timestamp() ORDER BY due_at LIMIT $1`,
-);
+const DUE = `treasure_box WHERE state <> 'CLOSED' AND due_at <= clock_timestamp()`;
+/** Finds a row when there is a box to open or to close. */
+export const HAS_DUE = `SELECT FROM ${DUE}`;
+const FIND_DUE = statement('boxes.due', `SELECT id FROM ${DUE} ORDER BY due_at LIMIT $1`);
 
 /** Boxes that are to be opened or closed. */
 export async function findDueBoxes(sql: Queryable, limit: number): Promise<bigint[]> {
-  return (await rows<{ id: bigint }>(sql, DUE, [limit])).map(({ id }) => id);
+  return (await rows<{ id: bigint }>(sql, FIND_DUE, [limit])).map(({ id }) => id);
 }
 
 /** Locks boxes, by id, and reads those that are not closed. */

@@ -161,11 +161,15 @@ export async function listTopGifters(
   return requests.map((_request, index) => boards.get(index + 1) ?? []);
 }
 
+const EXPIRED_STREAKS = 'gift_streak WHERE expires_at < clock_timestamp()';
+/** Finds a row when some streak's window has passed. */
+export const HAS_EXPIRED_STREAKS = `SELECT FROM ${EXPIRED_STREAKS}`;
+
 /** Streams in which some streak's window has passed. */
 export async function findStreamsWithExpiredStreaks(sql: Queryable, limit: number): Promise<bigint[]> {
   const found = await rows<{ stream_id: bigint }>(
     sql,
-    `/* gifts.expiredStreaks */ SELECT DISTINCT stream_id FROM gift_streak WHERE expires_at < clock_timestamp()
+    `/* gifts.expiredStreaks */ SELECT DISTINCT stream_id FROM ${EXPIRED_STREAKS}
       ORDER BY stream_id LIMIT $1`,
     [limit],
   );

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents, lockLogs } from '../../live/live-log.ts';
-import { findStreamsWithExpiredStreaks, takeStreaks } from './gifts.repo.ts';
+import { findStreamsWithExpiredStreaks, HAS_EXPIRED_STREAKS, takeStreaks } from './gifts.repo.ts';
 
 /** How often streaks whose window has passed are looked for. */
 export const SWEEP_INTERVAL_MS = 1_000;
@@ -26,7 +26,12 @@ export class StreakSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('streaks'));
+    this.#sweeping = this.deps.db.sweeps.start({
+      name: 'streaks',
+      intervalMs: this.intervalMs,
+      due: HAS_EXPIRED_STREAKS,
+      work: () => this.#sweep(),
+    });
   }
 
   async close(): Promise<void> {

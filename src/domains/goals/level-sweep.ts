@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents, lockLog, lockLogs } from '../../live/live-log.ts';
 import { goalEvents } from './goals.events.ts';
@@ -10,6 +10,7 @@ import {
   type EndingLevel,
   findDueLevels,
   findEndingLevels,
+  HAS_DUE,
   type LevelRules,
   turnLevels,
 } from './levels.repo.ts';
@@ -36,7 +37,8 @@ export class LevelSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('levels'));
+    const { intervalMs } = this;
+    this.#sweeping = this.deps.db.sweeps.start({ name: 'levels', intervalMs, due: HAS_DUE, work: () => this.#sweep() });
   }
 
   async close(): Promise<void> {

@@ -33,17 +33,17 @@ const BY_STREAM = lookUpStatements(
       CASE WHEN c.state = 'COOLDOWN' THEN c.until END AS "cooldownUntil"
      FROM crowd_level c JOIN stream s ON s.id = c.stream_id WHERE c.stream_id ${equals}`,
 );
-const FIND_DUE = statement(
-  'levels.findDue',
-  `SELECT s.id FROM stream s LEFT JOIN crowd_level c ON c.stream_id = s.id
+const DUE = `stream s LEFT JOIN crowd_level c ON c.stream_id = s.id
     WHERE s.status = 'LIVE' AND (c.stream_id IS NULL OR c.until <= clock_timestamp()
-       OR (c.state = 'WAITING' AND c.until IS NULL AND c.coins_from < s.gift_coins))
-    ORDER BY s.id LIMIT $1`,
-);
+       OR (c.state = 'WAITING' AND c.until IS NULL AND c.coins_from < s.gift_coins))`;
+const ENDING = `crowd_level WHERE state = 'ENDING'`;
+/** Finds a row when there is a level to move on, or to sum up. */
+export const HAS_DUE = `SELECT FROM ${DUE} UNION ALL SELECT FROM ${ENDING}`;
+const FIND_DUE = statement('levels.findDue', `SELECT s.id FROM ${DUE} ORDER BY s.id LIMIT $1`);
 const FIND_ENDING = statement(
   'levels.findEnding',
   `SELECT stream_id AS "streamId", level, end_coins - coins_from AS coins, seq_from AS "seqFrom", end_seq AS "endSeq"
-     FROM crowd_level WHERE state = 'ENDING' ORDER BY stream_id LIMIT $1`,
+     FROM ${ENDING} ORDER BY stream_id LIMIT $1`,
 );
 
 /** The levels of streams on air, in one statement. */

@@ -101,6 +101,9 @@ async function readEach<Request extends BoardKey & { by: BoardMetric }>(
   return requests.map((request) => answers.get(request) ?? []);
 }
 
+/** Finds a row when something in a log is not counted. LATERAL: whatever the statistics say, logs are looked up, never read whole. */
+export const HAS_NEWS = `SELECT FROM board_cursor c, LATERAL (SELECT last_seq FROM live_log WHERE stream_id = c.stream_id LIMIT 1) l
+  WHERE NOT c.done AND l.last_seq > c.seq`;
 const FOLD = statement(
   'leaderboards.fold',
   'SELECT last_stream AS last, has_more AS "hasMore" FROM boards_fold($1, $2, $3)',

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
 import DataLoader from '../../db/loader.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Actor } from '../accounts/accounts.api.ts';
 import type { WatchHook } from '../streams/streams.api.ts';
 import {
   type BoardPlace,
   type BoardRequest,
   foldLogs,
+  HAS_NEWS,
   type PlaceRequest,
   readOwn,
   readTop,
@@ -69,11 +70,12 @@ export class Leaderboards {
 
   /** Counts from now on. */
   start(): void {
-    this.#folding = every(
-      this.options.foldIntervalMs ?? FOLD_INTERVAL_MS,
-      () => this.#sweep(),
-      this.deps.db.instruments.meters.sweeps.of('leaderboards'),
-    );
+    this.#folding = this.deps.db.sweeps.start({
+      name: 'leaderboards',
+      intervalMs: this.options.foldIntervalMs ?? FOLD_INTERVAL_MS,
+      due: HAS_NEWS,
+      work: () => this.#sweep(),
+    });
     this.#watchTime.start();
   }
 

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../db/database.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import { appendEvents } from '../../live/live-log.ts';
 import { topics } from '../../live/topics.ts';
-import { endExpiredOffers, findExpiredOffers } from './offers.repo.ts';
+import { endExpiredOffers, findExpiredOffers, HAS_EXPIRED } from './offers.repo.ts';
 import { lockOffers } from './sale.repo.ts';
 
 /** How often offers whose time is over are looked for: one ends within a second. */
@@ -27,7 +27,13 @@ export class ExpirySweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('offers'));
+    const { intervalMs } = this;
+    this.#sweeping = this.deps.db.sweeps.start({
+      name: 'offers',
+      intervalMs,
+      due: HAS_EXPIRED,
+      work: () => this.#sweep(),
+    });
   }
 
   async close(): Promise<void> {

@@ -41,10 +41,10 @@ const OPEN_BY_STREAM = lookUpStatements(
   (equals) => `SELECT ${OFFER_COLUMNS} FROM offer o JOIN product_variant v ON v.id = o.variant_id
     WHERE o.stream_id ${equals} AND o.ended_at IS NULL AND o.ends_at > clock_timestamp() ORDER BY o.id`,
 );
-const FIND_EXPIRED = statement(
-  'offers.findExpired',
-  'SELECT id FROM offer WHERE ended_at IS NULL AND ends_at <= clock_timestamp() ORDER BY ends_at LIMIT $1',
-);
+const EXPIRED = 'offer WHERE ended_at IS NULL AND ends_at <= clock_timestamp()';
+/** Finds a row when there is an offer to end. */
+export const HAS_EXPIRED = `SELECT FROM ${EXPIRED}`;
+const FIND_EXPIRED = statement('offers.findExpired', `SELECT id FROM ${EXPIRED} ORDER BY ends_at LIMIT $1`);
 
 /** Offers by id, open or not, in one statement, in any order. */
 export async function findOffers(sql: Queryable, ids: readonly bigint[]): Promise<OfferRow[]> {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { Database, SqlTransaction } from '../../db/database.ts';
 import { isLockTimeout } from '../../db/sql-errors.ts';
-import { every, FAILED, type Periodic } from '../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../kernel/every.ts';
 import type { Live } from '../../live/live.ts';
 import type { LiveEvent } from '../../live/live-event.ts';
 import { limitLockWait, lockFreeLogs, lockLog } from '../../live/live-log.ts';
 import { performReactions } from './perform.ts';
-import { findDue, lockDue, readHeads } from './reactions.repo.ts';
+import { findDue, HAS_DUE, lockDue, readHeads } from './reactions.repo.ts';
 
 /** How often the clock looks: a reaction is late by so much at the most, on an idle machine. */
 export const CLOCK_INTERVAL_MS = 250;
@@ -31,7 +31,13 @@ export class AutoPerform {
   ) {}
 
   start(): void {
-    this.#looking = every(this.intervalMs, () => this.#look(), this.deps.db.instruments.meters.sweeps.of('reactions'));
+    const { intervalMs } = this;
+    this.#looking = this.deps.db.sweeps.start({
+      name: 'reactions',
+      intervalMs,
+      due: HAS_DUE,
+      work: () => this.#look(),
+    });
   }
 
   async close(): Promise<void> {

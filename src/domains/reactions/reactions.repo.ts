@@ -191,6 +191,8 @@ export function finishReactions(
 // ---- the clock ---------------------------------------------------------------------------------------------------------
 
 const DUE = `s.status = 'LIVE' AND s.reactions_queued > 0 AND c.auto_perform AND NOT ${IS_BUSY}`;
+/** Finds a row when there is a reaction for the clock to perform. */
+export const HAS_DUE = `SELECT FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE ${DUE}`;
 const FIND_DUE = `/* reactions.findDue */ SELECT s.id FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE ${DUE}
     ORDER BY c.busy_until NULLS FIRST, s.id LIMIT $1`;
 const LOCK_DUE = `/* reactions.lockDue */ SELECT s.id FROM stream s JOIN reaction_clock c ON c.creator_id = s.creator_id WHERE s.id = ANY($1) AND ${DUE}

@@ -26,6 +26,9 @@ export const REGION_PRODUCTS_MIN = 5;
 const NOTE = `/* trends.note */ ${insert('true')}`;
 const VIEW = `/* trends.view */ ${insert(`p.status = 'PUBLISHED'`)} RETURNING product_id AS "productId"`;
 
+/** Finds a row when a signal waits to be counted. */
+export const HAS_SIGNALS = 'SELECT FROM trend_signal';
+
 /**
  * Takes signals away and adds them to the scores, as one statement: both happen or neither, so each signal counts exactly once. Signals
  * that another server takes at this moment are passed over, and scores are locked in one order. What speaks for a listing of the platform's shop

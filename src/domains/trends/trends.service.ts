@@ -5,7 +5,14 @@ import { every, type Periodic } from '../../kernel/every.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Live } from '../../live/live.ts';
 import { sweepDust, sweepPinnedGifts, sweepShop, sweepSignals } from './trend-sweeps.ts';
-import { insertViews, readTrending, TRENDING_MAX, type TrendRow, type TrendSignal } from './trends.repo.ts';
+import {
+  HAS_SIGNALS,
+  insertViews,
+  readTrending,
+  TRENDING_MAX,
+  type TrendRow,
+  type TrendSignal,
+} from './trends.repo.ts';
 
 /** Products that one call reports as viewed. */
 export const VIEWS_PER_CALL_MAX = 50;
@@ -54,9 +61,15 @@ export class Trends {
   /** Sweeps from now on. */
   start(): void {
     const { countIntervalMs, giftsIntervalMs, shopIntervalMs, dustIntervalMs } = this.options;
-    const { sweeps } = this.deps.db.instruments.meters;
+    const { db } = this.deps;
+    const { sweeps } = db.instruments.meters;
     this.#sweeps = [
-      every(countIntervalMs ?? COUNT_INTERVAL_MS, () => sweepSignals(this.deps), sweeps.of('trends')),
+      db.sweeps.start({
+        name: 'trends',
+        intervalMs: countIntervalMs ?? COUNT_INTERVAL_MS,
+        due: HAS_SIGNALS,
+        work: () => sweepSignals(this.deps),
+      }),
       every(giftsIntervalMs ?? GIFTS_INTERVAL_MS, () => sweepPinnedGifts(this.deps), sweeps.of('pinned-gifts')),
       every(shopIntervalMs ?? SHOP_INTERVAL_MS, () => sweepShop(this.deps), sweeps.of('trends-shop')),
       every(dustIntervalMs ?? DUST_INTERVAL_MS, () => sweepDust(this.deps), sweeps.of('trends-dust')),

@@ -155,6 +155,20 @@ describe('what needs a person gives one line', () => {
     expect(await tables()).toEqual(['wordpress']);
   });
 
+  test('a database with an encoding that does not know all letters', async () => {
+    const ascii = `${url}_ascii`;
+    await pool.query(
+      `CREATE DATABASE ${pg.escapeIdentifier(new URL(ascii).pathname.slice(1))} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0`,
+    );
+    try {
+      await expect(applyMigrations(ascii, { directory })).rejects.toThrow(
+        new StartError('The database keeps its text as SQL_ASCII: give Hadiya one with the encoding UTF8'),
+      );
+    } finally {
+      await pool.query(`DROP DATABASE ${pg.escapeIdentifier(new URL(ascii).pathname.slice(1))}`);
+    }
+  });
+
   test('a database that does not exist', async () => {
     await expect(applyMigrations(`${url}_not`, { directory })).rejects.toThrow(
       new StartError(

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../../db/database.ts';
-import { every, FAILED, type Periodic } from '../../../kernel/every.ts';
+import { FAILED, type Periodic } from '../../../kernel/every.ts';
 import type { BuyNow } from './buy-now.ts';
-import { findExpired, holdOn } from './settle.repo.ts';
+import { findExpired, HAS_EXPIRED, holdOn } from './settle.repo.ts';
 
 /** How often holds that have run out are looked for: their stock is back within a second. */
-export const HOLD_SWEEP_INTERVAL_MS = 400;
+export const HOLD_SWEEP_INTERVAL_MS = 500;
 /** Holds that one look ends. */
 const HOLDS_PER_SWEEP_MAX = 200;
 /** How long a hold goes on when the provider cannot say how its charge ended. */
@@ -24,7 +24,13 @@ export class HoldSweep {
   ) {}
 
   start(): void {
-    this.#sweeping = every(this.intervalMs, () => this.#sweep(), this.deps.db.instruments.meters.sweeps.of('holds'));
+    const { intervalMs } = this;
+    this.#sweeping = this.deps.db.sweeps.start({
+      name: 'holds',
+      intervalMs,
+      due: HAS_EXPIRED,
+      work: () => this.#sweep(),
+    });
   }
 
   async close(): Promise<void> {

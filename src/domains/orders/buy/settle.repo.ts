@@ -116,12 +116,16 @@ export async function closeCheckouts(
   await rows(sql, CLOSE, [ends.map(({ id }) => id), ends.map(({ state }) => state), ends.map((end) => end.chargeId)]);
 }
 
+const EXPIRED = `c.state = 'HELD' AND c.held_until < clock_timestamp()`;
+/** Finds a row when a hold has run out. */
+export const HAS_EXPIRED = `SELECT FROM checkout c WHERE ${EXPIRED}`;
+
 /** Purchases whose hold has run out, oldest first. */
 export async function findExpired(sql: Queryable, limit: number): Promise<CheckoutRow[]> {
   return rows<CheckoutRow>(
     sql,
     `/* orders.expired */ SELECT ${CHECKOUT_COLUMNS} FROM checkout c JOIN viewer v ON v.id = c.buyer_id
-      WHERE c.state = 'HELD' AND c.held_until < clock_timestamp() ORDER BY c.held_until LIMIT $1`,
+      WHERE ${EXPIRED} ORDER BY c.held_until LIMIT $1`,
     [limit],
   );
 }
