@@ -20,7 +20,7 @@ const SEED = 20;
 const GOALS_IN_A_ROW = 8;
 const LIVELY = { seed: SEED, viewers: 16, rate: 40, lookIntervalMs: 200, offAirMsMax: 300 };
 /** A play goes by the clock, and on a busy machine much of it is left out: what it is to show may take a while. */
-const PLAY_MS_MAX = 60_000;
+const PLAY_MS_MAX = 90_000;
 /** The creators have a battle with each other in the second minute: a visitor may have to wait for its end. */
 const BATTLE_MS_MAX = 150_000;
 vi.setConfig({ testTimeout: PLAY_MS_MAX + BATTLE_MS_MAX });
