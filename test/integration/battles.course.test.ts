@@ -1,5 +1,5 @@
 /** Battles from their beginning to their end, as both logs tell them, and what becomes of them when a stream ends. */
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { LIVE_EVENTS } from '../support/documents.ts';
 import { endStream, type LiveEventEdge, sendGift, succeed } from '../support/operations.ts';
 import { fight, goLive, test } from './support/battle-test.ts';
@@ -8,6 +8,8 @@ import { rowOf } from './support/ids.ts';
 import { readEvents } from './support/log.ts';
 
 const HOUR_MS = 3_600_000;
+/** Some fight battle after battle, while a sweep looks at them fifty times a second. */
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('a battle', () => {
   test('counts coins of both sides, more in the end, and the higher score wins', async ({
