@@ -1,13 +1,15 @@
 /** Field × role, generated from the schema: every field is declared, and a server does what is declared. */
 import { type GraphQLField, getNamedType, isInterfaceType, isIntrospectionType, isObjectType } from 'graphql';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { QUIET, testOn } from '../integration/support/shared-server.ts';
 import { expectNothingWritten } from '../integration/support/unchanged.ts';
 import { MUTATIONS, QUERIES, type RootRule, SUBSCRIPTIONS, TYPES } from './field-roles.data.ts';
 import { ASKS } from './support/asks.ts';
 import { inputOf, missingIds, selectionOf } from './support/probes.ts';
-import { makeWorld, NODE_IDS, ROLES, type Role, type World } from './support/world.ts';
+import { makeWorld, NODE_IDS, ROLES, type Role, WORLD_TEST_LIMIT_MS, type World } from './support/world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TEST_LIMIT_MS });
 
 const schema = buildSchema({ demo: true });
 const test = testOn(QUIET).extend('world', { scope: 'file' }, ({ server, db }) => makeWorld(server, db.pool));

@@ -11,7 +11,7 @@ import {
   isListType,
   isNonNullType,
 } from 'graphql';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { expectClearErrors } from '../integration/support/clear-errors.ts';
 import { globalId, rowOf } from '../integration/support/ids.ts';
@@ -23,7 +23,17 @@ import { jsonHeaders } from '../support/wire.ts';
 import { ASKS, TRANSPORTS } from './support/asks.ts';
 import { oddIds, typenameOf } from './support/odd-ids.ts';
 import { inputOf, missingIds, selectionOf } from './support/probes.ts';
-import { makeWorld, NODE_IDS, ROLES, type Role, type World, type WorldIds } from './support/world.ts';
+import {
+  makeWorld,
+  NODE_IDS,
+  ROLES,
+  type Role,
+  WORLD_TEST_LIMIT_MS,
+  type World,
+  type WorldIds,
+} from './support/world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TEST_LIMIT_MS });
 
 const schema = buildSchema({ demo: true });
 const test = testOn(QUIET).extend('world', { scope: 'file' }, ({ server, db }) => makeWorld(server, db.pool));

@@ -7,14 +7,16 @@ import {
   isListType,
   isNonNullType,
 } from 'graphql';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { expectClearErrors } from '../integration/support/clear-errors.ts';
 import { QUIET, testOn } from '../integration/support/shared-server.ts';
 import { expectNothingWritten } from '../integration/support/unchanged.ts';
 import { ASKS } from './support/asks.ts';
 import { inputOf } from './support/probes.ts';
-import { makeWorld, type WorldIds } from './support/world.ts';
+import { makeWorld, WORLD_TEST_LIMIT_MS, type WorldIds } from './support/world.ts';
+
+vi.setConfig({ testTimeout: WORLD_TEST_LIMIT_MS });
 
 const schema = buildSchema({ demo: true });
 const test = testOn(QUIET).extend('world', { scope: 'file' }, ({ server, db }) => makeWorld(server, db.pool));

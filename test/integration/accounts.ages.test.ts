@@ -254,3 +254,33 @@ describe('rules of regions', () => {
     succeed(await removeRule(operator, 'BR'));
   });
 });
+
+test('a rule of a region that meets a viewer who declares something at the same moment is set all the same', async ({
+  db,
+  operator,
+  newcomer,
+}) => {
+  succeed(await confirm(newcomer, '2000-01-01', 'PE'));
+  const declaring = await db.pool.connect();
+  try {
+    await declaring.query('BEGIN');
+    await declaring.query('SELECT 1 FROM viewer WHERE id = $1 FOR NO KEY UPDATE', [rowOf(newcomer.id)]);
+    const set = setRule(operator, { region: 'PE', giftAgeMin: 21 });
+    const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%setRegionRule%'`;
+    await expect.poll(async () => (await db.pool.query(waiting)).rows[0].n).toBe(1);
+    // Each waits for the other now. Whom Postgres ends is its own affair; the rule is set in any case.
+    const declare = "UPDATE viewer SET birth_date = '1999-01-01' WHERE id = $1";
+    const declared = await declaring.query(declare, [rowOf(newcomer.id)]).then(
+      () => true,
+      () => false,
+    );
+    await declaring.query('COMMIT');
+    expect(succeed(await set).rule).toEqual({ region: 'PE', giftAgeMin: 21, giftsAllowed: true });
+    const born = declared ? 1999 : 2000;
+    expect((await ageOf(newcomer)).giftsAllowedFrom).toBe(`${born + 21}-01-01T00:00:00.000Z`);
+  } finally {
+    declaring.release(true);
+  }
+  succeed(await removeRule(operator, 'PE'));
+});

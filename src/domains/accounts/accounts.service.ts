@@ -36,7 +36,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     authenticate: (token) => service.authenticate(token),
     signIn: (handle) => service.signIn(handle),
     ages: new Ages(deps.db),
-    regions: new RegionRules(deps.db.pool),
+    regions: new RegionRules(deps.db),
   };
 }
 

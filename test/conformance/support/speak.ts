@@ -23,7 +23,8 @@ export const SPEAK: Record<Transport, Speak> = {
     let text = '';
     for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
       text += chunk;
-      const [, data] = /^data: ?(\{.*\})$/m.exec(text) ?? [];
+      // Up to the end of its line: a large event comes in pieces.
+      const [, data] = /^data: ?(\{.*\})\r?\n/m.exec(text) ?? [];
       if (data) {
         abort.abort();
         return JSON.parse(data) as Outcome;

@@ -25,6 +25,9 @@ import { afterSale, bought, openCounter } from '../../support/orders.ts';
 import type { Server } from '../../support/server.ts';
 import { makeProduct, makeShop } from '../../support/shop.ts';
 
+/** A test may take this long that has the world made, and asks everything of it for every role. */
+export const WORLD_TEST_LIMIT_MS = 180_000;
+
 /** Who asks. `owner` has bought, paid, given; `creator` owns the stream; `member` acts for the shop that sold. */
 export const ROLES = [
   'anonymous',
