@@ -20,7 +20,7 @@ const FRAME = /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET)\b/i;
 
 /** What every server does by itself as it starts, and now and then: it may fall into any piece of work. */
 const HOUSEKEEPING =
-  /^\/\* (months|pruning|statistics)\.\w+ \*\/|^\/\* (gifts\.forgetKeys|moderation\.platformBans) \*\//;
+  /^\/\* (months|pruning|statistics)\.\w+ \*\/|^\/\* (gifts\.forgetKeys|moderation\.platformBans|sweeps\.due\.\d+) \*\//;
 
 /** Runs the work and counts its statements. Nothing else may use the app meanwhile. */
 export async function countSql<T>(app: SqlSource, work: () => Promise<T>): Promise<SqlCount<T>> {
