@@ -55,6 +55,7 @@ export const QUIET = {
       reports: { sweepIntervalMs: HOUR_MS },
       payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS, tryAgainAfterMs: 0 },
       leaderboards: { foldIntervalMs: HOUR_MS, watchIntervalMs: HOUR_MS },
+      moderation: { banCheckIntervalMs: HOUR_MS },
     },
     trends: {
       countIntervalMs: HOUR_MS,
