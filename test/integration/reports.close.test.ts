@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest';
 import { type Actor, mutate, type Outcome, signIn, succeed } from '../support/operations.ts';
 import { atOnce } from './support/outcomes.ts';
 import {
+  test as base,
   type Channel,
   insertGift,
   insertGifts,
@@ -13,19 +14,10 @@ import {
   type ReportNode,
   readReport,
 } from './support/report-rows.ts';
-import { QUIET, testOn } from './support/shared-server.ts';
-
-/** How long transactions under way are waited for: long enough for any that other tests have, in databases beside this. */
-const SETTLE_WAIT_MS_MAX = 60_000;
 
 type Closed = { report: Pick<ReportNode, 'giftCoins' | 'closed' | 'checksum'>; replayed: boolean };
 
-const test = testOn({
-  overrides: {
-    ...QUIET.overrides,
-    community: { reports: { ...QUIET.overrides.community.reports, settleWaitMsMax: SETTLE_WAIT_MS_MAX } },
-  },
-})
+const test = base
   .extend('operator', ({ server }) => signIn(server, 'operator'))
   .extend('channel', { scope: 'file' }, ({ server, db }) => openChannel(server, db.pool));
 

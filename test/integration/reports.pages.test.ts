@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
 import { describe, expect } from 'vitest';
 import { type Actor, mutate, signIn, succeed } from '../support/operations.ts';
-import { insertGifts, insertOrder, insertPeople, openChannel } from './support/report-rows.ts';
-import { test as base } from './support/shared-server.ts';
+import { test as base, insertGifts, insertOrder, insertPeople, openChannel } from './support/report-rows.ts';
 
 const EVIL = '=cmd|"<script>alert(1)</script>"!A1';
 

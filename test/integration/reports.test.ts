@@ -10,8 +10,8 @@ import {
   openChannel,
   type ReportNode,
   readReport,
+  test,
 } from './support/report-rows.ts';
-import { test } from './support/shared-server.ts';
 
 type Closed = { report: ReportNode; replayed: boolean };
 

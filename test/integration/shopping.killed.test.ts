@@ -22,8 +22,8 @@ const DECLINED_EVERY = 10;
 const PASSES_MAX = 10;
 /** How often a buyer repeats a call that failed. */
 const ATTEMPTS_MAX = 50;
-/** Stock is back so long after a hold has run out: the look every 400 ms, and a busy machine. */
-const BACK_MS_MAX = 2_000;
+/** Stock is back so long after a hold has run out: the look every 400 ms, and a machine that is ever so busy. A hold lasts 15 s. */
+const BACK_MS_MAX = 10_000;
 const PRICE_MINOR = 1_000;
 
 /** Somebody who wants one unit, and always says so under the same key. */

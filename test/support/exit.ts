@@ -20,6 +20,11 @@ export function exited(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
 }
 
+/** Resolves when the child has ended and all that it had written has been read. For a child that was just started. */
+export function closed(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+}
+
 /** Asks a child to stop, and kills it when it does not within the limit. */
 export async function stopChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
   const gone = exited(child);

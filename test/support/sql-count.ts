@@ -18,9 +18,9 @@ export type SqlCount<T> = {
 /** Statements that only frame others. */
 const FRAME = /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET)\b/i;
 
-/** What every server does when it starts and then at an interval, whoever asks for what: no part of the work. */
+/** What every server does by itself as it starts, and now and then: it may fall into any piece of work. */
 const HOUSEKEEPING =
-  /^\/\* (moderation\.platformBans|gifts\.forgetKeys|live\.heads|(months|pruning|statistics|replica)\.\w+) \*\//;
+  /^\/\* (months|pruning|statistics)\.\w+ \*\/|^\/\* (gifts\.forgetKeys|moderation\.platformBans) \*\//;
 
 /** Runs the work and counts its statements. Nothing else may use the app meanwhile. */
 export async function countSql<T>(app: SqlSource, work: () => Promise<T>): Promise<SqlCount<T>> {
