@@ -22,6 +22,8 @@ const LOOK_MS = 10;
 const NEVER_MS = 3_600_000;
 /** Longer than any test. */
 const LONG = { durationMs: 60_000 };
+/** So many streams and looks take their time on a busy machine. */
+const LIMIT = { timeout: LONG.durationMs };
 
 const looking = (clockIntervalMs: number) => ({
   overrides: { ...QUIET.overrides, community: { reactions: { clockIntervalMs } } },
@@ -74,7 +76,7 @@ async function shift(pool: Pool, streamId: string, by: string): Promise<void> {
   expect(rowCount).toBe(1);
 }
 
-describe('the clock, turned on and off,', () => {
+describe('the clock, turned on and off,', LIMIT, () => {
   test('performs what is next when what was performed before has had its time', async ({ db, server, funded }) => {
     const room = await openRoom(server);
     const ids = [];
@@ -130,7 +132,7 @@ describe('the clock, turned on and off,', () => {
   });
 });
 
-describe('the clock', () => {
+describe('the clock', LIMIT, () => {
   test('waits for what is performed by hand', async ({ server, funded }) => {
     const room = await openRoom(server, {}, false);
     const ids = [];
@@ -168,7 +170,7 @@ describe('the clock', () => {
   });
 });
 
-describe('with several servers', () => {
+describe('with several servers', LIMIT, () => {
   test('one reaction of a stream is performed at a time, and each once, in order', async ({ db, server, funded }) => {
     const others = await atOnce(2, () => startServer({ ...looking(1), databaseUrl: db.url }));
     try {

@@ -4,6 +4,7 @@ import { readMetrics, sample } from '../support/metrics.ts';
 import { mutate, signIn, succeed } from '../support/operations.ts';
 import {
   test as base,
+  CLOSING,
   insertGifts,
   insertOrder,
   insertPeople,
@@ -35,7 +36,7 @@ const test = base
     return { operator, channel };
   });
 
-describe('a closed quarter', () => {
+describe('a closed quarter', CLOSING, () => {
   test('hides small regions, and whichever would give them away', async ({ server, viewer, quarters }) => {
     const all = async (api: typeof viewer.api) => {
       const regions = Object.keys(PEOPLE).map((region) => readReport(api, { year: 2011, quarter: 2, region }));
@@ -80,7 +81,7 @@ describe('a closed quarter', () => {
   });
 });
 
-describe('a quarter that is not closed', () => {
+describe('a quarter that is not closed', CLOSING, () => {
   test('shows the world to anybody, and regions to operators', async ({ server, db, operator, quarters }) => {
     const people = await insertPeople(db.pool, 20, 'EG');
     await insertGifts(db.pool, people, quarters.channel, 5, '2011-08-01T00:00:00Z');

@@ -11,6 +11,9 @@ import { insertMerchant } from './shop-rows.ts';
 /** How long transactions under way are waited for: long enough for any that other tests have, in databases beside this. */
 export const SETTLE_WAIT_MS_MAX = 60_000;
 
+/** What closes quarters takes its time on a busy machine: each day of them is a statement or more. */
+export const CLOSING = { timeout: 120_000 };
+
 const { community } = QUIET.overrides;
 const reports = { ...community.reports, settleWaitMsMax: SETTLE_WAIT_MS_MAX };
 
