@@ -9,8 +9,8 @@ export type Exit = {
   signal: NodeJS.Signals | null;
 };
 
-/** How long a process asked to stop may take before it is killed: it writes all it has to disk, on a machine that does a lot besides. */
-export const STOP_LIMIT_MS = 30_000;
+/** How long a process asked to stop may take before it is killed. */
+export const STOP_LIMIT_MS = 10_000;
 
 /** Resolves when the child has ended, also when it ended before the call. */
 export function exited(child: ChildProcess): Promise<Exit> {
@@ -18,11 +18,6 @@ export function exited(child: ChildProcess): Promise<Exit> {
     return Promise.resolve({ code: child.exitCode, signal: child.signalCode });
   }
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-}
-
-/** Resolves when the child has ended and all that it had written has been read. For a child that was just started. */
-export function closed(child: ChildProcess): Promise<Exit> {
-  return new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
 }
 
 /** Asks a child to stop, and kills it when it does not within the limit. */
