@@ -3,11 +3,13 @@
  * documents that are not known count before that; and what they do without Redis.
  */
 import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
 import { createClient } from 'redis';
 import { expect, onTestFinished } from 'vitest';
 import type { RateLimitsConfig } from '../../src/config.ts';
 import { REFUSED_COST } from '../../src/graphql/limits/cost.ts';
 import { READ_CHARACTERS_PER_MINUTE_MAX } from '../../src/graphql/rate-limit.ts';
+import { createRedisCounters } from '../../src/live/redis-points.ts';
 import { NO_RATE_LIMITS } from '../support/app.ts';
 import { LIVE_EVENTS, mutationDocument, WALLET_UPDATES } from '../support/documents.ts';
 import { test } from '../support/fixtures.ts';
@@ -25,6 +27,12 @@ import { startRedis } from '../support/redis.ts';
 import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 import { kindOf } from './support/moderation.ts';
 
+/** For a Redis and one or two servers of a test's own. What is spent counts for as long, so a test that is in time is in one window. */
+const WITH_REDIS = { timeout: 60_000 };
+
+/** Redis is asked for the points, however slow the machine is; the usual patience is for the test of one that does not answer. */
+const PATIENCE_MS = 10_000;
+
 /** Somebody else's address, as a proxy would write it. */
 const forwarded = (address: string) => ({ headers: { 'x-forwarded-for': address } });
 
@@ -33,9 +41,9 @@ async function start(
   limits: Partial<RateLimitsConfig>,
   options: Partial<ServerOptions> & { trustProxy?: number } = {},
 ): Promise<Server> {
-  const { trustProxy = 0, ...rest } = options;
+  const { trustProxy = 0, overrides = { points: { answerMsMax: PATIENCE_MS } }, ...rest } = options;
   const config = { rateLimits: { ...NO_RATE_LIMITS, ...limits }, trustProxy };
-  const server = await startServer({ ...rest, databaseUrl: db.url, config });
+  const server = await startServer({ ...rest, databaseUrl: db.url, config, overrides });
   onTestFinished(() => server.close());
   return server;
 }
@@ -140,90 +148,98 @@ test('WebSocket, SSE and HTTP spend from one bucket; a subscription costs a poin
   for (const feed of feeds) expect(await feed.next()).toMatchObject({ liveEvents: { node: { text: 'still here?' } } });
 });
 
-test('each viewer has points of their own, also on two servers, which share them over Redis', async ({ db }) => {
-  const redis = await startRedis();
-  onTestFinished(() => redis.stop());
-  const nodes = [
-    await start(db, { viewer: 6 }, { redis: redis.url }),
-    await start(db, { viewer: 6 }, { redis: redis.url }),
-  ];
-  const viewer = await signIn(nodes[0]!);
-  const there = await signIn(nodes[1]!, viewer.handle);
-  expect(await codeOf(viewer, fields(3))).toBe(undefined);
-  expect(await codeOf(there, fields(3))).toBe(undefined);
-  expect(await codeOf(viewer, ME)).toBe('RATE_LIMITED');
-  expect(await codeOf(there, ME)).toBe('RATE_LIMITED');
-  expect(await codeOf(await signIn(nodes[1]!), fields(6))).toBe(undefined);
-});
+test(
+  'each viewer has points of their own, also on two servers, which share them over Redis',
+  WITH_REDIS,
+  async ({ db }) => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const nodes = [
+      await start(db, { viewer: 6 }, { redis: redis.url }),
+      await start(db, { viewer: 6 }, { redis: redis.url }),
+    ];
+    const viewer = await signIn(nodes[0]!);
+    const there = await signIn(nodes[1]!, viewer.handle);
+    expect(await codeOf(viewer, fields(3))).toBe(undefined);
+    expect(await codeOf(there, fields(3))).toBe(undefined);
+    expect(await codeOf(viewer, ME)).toBe('RATE_LIMITED');
+    expect(await codeOf(there, ME)).toBe('RATE_LIMITED');
+    expect(await codeOf(await signIn(nodes[1]!), fields(6))).toBe(undefined);
+  },
+);
 
-test('an operation is one round trip to Redis, one that is over none, and one that is not counted none', async ({
-  db,
-}) => {
-  const redis = await startRedis();
-  onTestFinished(() => redis.stop());
-  const server = await start(
-    db,
-    { viewer: 5, money: 5, ip: 100, viewerCost: 1_000, ipCost: 9_000, loopback: true },
-    { redis: redis.url },
-  );
-  const viewer = await signIn(server);
-  const monitor = createClient({ url: redis.url });
-  monitor.on('error', () => undefined);
-  await monitor.connect();
-  onTestFinished(() => monitor.destroy());
-  const counted = async (work: () => Promise<unknown>) => {
-    const before = await evals(monitor);
-    await work();
-    return (await evals(monitor)) - before;
-  };
-  // One command for the viewer and one for the address, whatever they have budgets for; they travel together.
-  expect(await counted(() => viewer.api.request(ME))).toBe(2);
-  expect(await counted(() => viewer.api.request(fields(5)))).toBe(2);
-  expect(await counted(() => viewer.api.request(ME))).toBe(1); // the viewer is over: only the address is counted
-  const unlimited = await start(db, {}, { redis: redis.url });
-  const free = await signIn(unlimited);
-  expect(await counted(() => free.api.request(ME))).toBe(0);
-});
+test(
+  'an operation is one round trip to Redis, one that is over none, and one that is not counted none',
+  WITH_REDIS,
+  async ({ db }) => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const server = await start(
+      db,
+      { viewer: 5, money: 5, ip: 100, viewerCost: 1_000, ipCost: 9_000, loopback: true },
+      { redis: redis.url },
+    );
+    const viewer = await signIn(server);
+    const monitor = createClient({ url: redis.url });
+    monitor.on('error', () => undefined);
+    await monitor.connect();
+    onTestFinished(() => monitor.destroy());
+    const counted = async (work: () => Promise<unknown>) => {
+      const before = await evals(monitor);
+      await work();
+      return (await evals(monitor)) - before;
+    };
+    // One command for the viewer and one for the address, whatever they have budgets for; they travel together.
+    expect(await counted(() => viewer.api.request(ME))).toBe(2);
+    expect(await counted(() => viewer.api.request(fields(5)))).toBe(2);
+    expect(await counted(() => viewer.api.request(ME))).toBe(1); // the viewer is over: only the address is counted
+    const unlimited = await start(db, {}, { redis: redis.url });
+    const free = await signIn(unlimited);
+    expect(await counted(() => free.api.request(ME))).toBe(0);
+  },
+);
 
 /** How many commands have counted points so far: a script that a Redis does not know yet is sent once more, in full. */
 async function evals(monitor: { info: (section: string) => Promise<string> }): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await monitor.info('commandstats'))?.[1] ?? 0);
 }
 
-test('while Redis is down, money is closed and the rest is open, counted here; then all works again', async ({
-  db,
-}) => {
-  const redis = await startRedis();
-  const server = await start(db, { viewer: 50, money: 50 }, { redis: redis.url });
-  const viewer = await signIn(server);
-  const streamId = (await startStream(await signIn(server))).id;
-  const packId = await packOf(viewer);
-  succeed(await buyCoins(viewer, { packId }));
-  await redis.kill();
-  const refused = await buyCoins(viewer, { packId, idempotencyKey: 'down' });
-  expect(refused).toMatchObject({ __typename: 'UnavailableError', code: 'UNAVAILABLE' });
-  expect(await query(viewer.api, '{ me { wallet { coins } } }')).toEqual({ me: { wallet: { coins: 70 } } });
-  succeed(await sendChatMessage(viewer, streamId, 'Redis is down'));
-  // Money and reads in one operation: it is refused as a whole.
-  const both = `mutation ($buy: BuyCoinsInput!, $say: SendChatMessageInput!) {
+test(
+  'while Redis is down, money is closed and the rest is open, counted here; then all works again',
+  WITH_REDIS,
+  async ({ db }) => {
+    const redis = await startRedis();
+    const server = await start(db, { viewer: 50, money: 50 }, { redis: redis.url });
+    const viewer = await signIn(server);
+    const streamId = (await startStream(await signIn(server))).id;
+    const packId = await packOf(viewer);
+    succeed(await buyCoins(viewer, { packId }));
+    await redis.kill();
+    const refused = await buyCoins(viewer, { packId, idempotencyKey: 'down' });
+    expect(refused).toMatchObject({ __typename: 'UnavailableError', code: 'UNAVAILABLE' });
+    expect(await query(viewer.api, '{ me { wallet { coins } } }')).toEqual({ me: { wallet: { coins: 70 } } });
+    succeed(await sendChatMessage(viewer, streamId, 'Redis is down'));
+    // Money and reads in one operation: it is refused as a whole.
+    const both = `mutation ($buy: BuyCoinsInput!, $say: SendChatMessageInput!) {
     sendChatMessage(input: $say) { __typename } buyCoins(input: $buy) { __typename ... on UnavailableError { retryAfterMs } } }`;
-  const { data } = await viewer.api.request(both, {
-    buy: { packId, paymentToken: 'tok_ok', idempotencyKey: 'both' },
-    say: { streamId, text: 'not said', idempotencyKey: 'both' },
-  });
-  expect(data).toEqual({
-    sendChatMessage: { __typename: 'UnavailableError' },
-    buyCoins: { __typename: 'UnavailableError', retryAfterMs: expect.any(Number) },
-  });
-  // Open is not without bounds: this server counts for itself.
-  expect(await codeOf(viewer, fields(25))).toBe(undefined);
-  expect(await codeOf(viewer, fields(30))).toBe('RATE_LIMITED');
+    const { data } = await viewer.api.request(both, {
+      buy: { packId, paymentToken: 'tok_ok', idempotencyKey: 'both' },
+      say: { streamId, text: 'not said', idempotencyKey: 'both' },
+    });
+    expect(data).toEqual({
+      sendChatMessage: { __typename: 'UnavailableError' },
+      buyCoins: { __typename: 'UnavailableError', retryAfterMs: expect.any(Number) },
+    });
+    // Open is not without bounds: this server counts for itself.
+    expect(await codeOf(viewer, fields(25))).toBe(undefined);
+    expect(await codeOf(viewer, fields(30))).toBe('RATE_LIMITED');
 
-  const again = await startRedis({ port: redis.port });
-  onTestFinished(() => again.stop());
-  const later = await signIn(server);
-  await expect.poll(async () => kindOf(await buyCoins(later, { packId }))).toBe('BuyCoinsSuccess');
-});
+    const again = await startRedis({ port: redis.port });
+    onTestFinished(() => again.stop());
+    const later = await signIn(server);
+    await expect.poll(async () => kindOf(await buyCoins(later, { packId }))).toBe('BuyCoinsSuccess');
+  },
+);
 
 async function packOf(viewer: Actor): Promise<string> {
   const { coinPacks } = await query<{ coinPacks: { id: string; coins: number }[] }>(
@@ -233,21 +249,34 @@ async function packOf(viewer: Actor): Promise<string> {
   return coinPacks.find(({ coins }) => coins === 70)!.id;
 }
 
-test('a Redis that does not answer is down, and nobody waits for it for long', async ({ db }) => {
+test('a Redis that does not answer is down, and nobody waits for it for long', WITH_REDIS, async ({ db }) => {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
-  const server = await start(db, { viewer: 1_000, money: 1_000 }, { redis: redis.url });
+  const server = await start(db, { viewer: 1_000, money: 1_000 }, { redis: redis.url, overrides: {} });
   const viewer = await signIn(server);
   const packId = await packOf(viewer);
   const admin = createClient({ url: redis.url });
   admin.on('error', () => undefined);
   await admin.connect();
   onTestFinished(() => admin.destroy());
-  await admin.sendCommand(['CLIENT', 'PAUSE', '3000', 'WRITE']);
+  await admin.sendCommand(['CLIENT', 'PAUSE', '60000', 'WRITE']);
   expect(kindOf(await buyCoins(viewer, { packId }))).toBe('UnavailableError');
   expect(await query(viewer.api, ME)).toEqual({ me: { id: viewer.id } });
   await admin.sendCommand(['CLIENT', 'UNPAUSE']);
   await expect.poll(async () => kindOf(await buyCoins(viewer, { packId }))).toBe('BuyCoinsSuccess');
+});
+
+test('a server that stood still itself does not take Redis for down', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  const counters = await createRedisCounters(redis.url, randomUUID(), pino({ level: 'silent' }), {
+    answerMsMax: 1_000,
+  });
+  onTestFinished(() => counters.close());
+  const purses = counters.purses('still', [10]);
+  const spending = purses.spend('key', [1]);
+  for (const until = performance.now() + 1_200; performance.now() < until; );
+  expect(await spending).toEqual({ kind: 'SPENT' });
 });
 
 test('money has points of its own', async ({ db }) => {

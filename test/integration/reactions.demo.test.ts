@@ -2,9 +2,12 @@
 import { expect } from 'vitest';
 import { seedDemo } from '../../prisma/seed.ts';
 import { LIVE_EVENTS } from '../support/documents.ts';
-import { test } from '../support/fixtures.ts';
+import { testWith } from '../support/fixtures.ts';
 import { type LiveEventEdge, mutate, query, sendGift, signIn, succeed } from '../support/operations.ts';
 import { rulesOf } from './support/reactions.ts';
+
+/** No streak ends while the clock is waited for. */
+const test = testWith({ overrides: { gifts: { streakWindowMs: 3_600_000 } } });
 
 const PHRASES = ['Ice cream so good!', 'Yes yes yes!', 'Gang gang!', 'You got me feeling like a cowgirl!'];
 

@@ -6,7 +6,7 @@ import { QUARTER, seedQuarter } from '../../bench/quarter/seed.ts';
 import { test } from '../support/fixtures.ts';
 import { mutate, signIn, succeed } from '../support/operations.ts';
 import { startServer } from '../support/server.ts';
-import { readReport } from './support/report-rows.ts';
+import { readReport, SETTLE_WAIT_MS_MAX } from './support/report-rows.ts';
 
 const SIZE = { gifts: 3_000, gifters: 300, creators: 10, orders: 200 };
 
@@ -14,7 +14,8 @@ test('a generated quarter is closed to the coin, and is what one SELECT over all
   timeout: 120_000,
 }, async ({ db }) => {
   await seedQuarter(db.url, SIZE, pino({ level: 'silent' }));
-  const server = await startServer({ databaseUrl: db.url });
+  const overrides = { community: { reports: { settleWaitMsMax: SETTLE_WAIT_MS_MAX } } };
+  const server = await startServer({ databaseUrl: db.url, overrides });
   try {
     const { world } = await makeNaiveReport(db.url);
     const operator = await signIn(server, 'operator');

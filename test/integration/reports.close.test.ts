@@ -3,7 +3,9 @@ import { describe, expect } from 'vitest';
 import { type Actor, mutate, type Outcome, signIn, succeed } from '../support/operations.ts';
 import { atOnce } from './support/outcomes.ts';
 import {
+  test as base,
   type Channel,
+  CLOSING,
   insertGift,
   insertGifts,
   insertPeople,
@@ -13,19 +15,10 @@ import {
   type ReportNode,
   readReport,
 } from './support/report-rows.ts';
-import { QUIET, testOn } from './support/shared-server.ts';
-
-/** How long transactions under way are waited for: long enough for any that other tests have, in databases beside this. */
-const SETTLE_WAIT_MS_MAX = 60_000;
 
 type Closed = { report: Pick<ReportNode, 'giftCoins' | 'closed' | 'checksum'>; replayed: boolean };
 
-const test = testOn({
-  overrides: {
-    ...QUIET.overrides,
-    community: { reports: { ...QUIET.overrides.community.reports, settleWaitMsMax: SETTLE_WAIT_MS_MAX } },
-  },
-})
+const test = base
   .extend('operator', ({ server }) => signIn(server, 'operator'))
   .extend('channel', { scope: 'file' }, ({ server, db }) => openChannel(server, db.pool));
 
@@ -37,7 +30,7 @@ const ROLL_UPS = `SELECT (SELECT json_agg(g ORDER BY day, region) FROM report_gi
   (SELECT json_agg(json_build_object('day', day, 'ids', creator_ids, 'coins', creator_coins) ORDER BY day) FROM report_day
     WHERE day >= $1 AND day < $2) AS days`;
 
-describe('a closed quarter', () => {
+describe('a closed quarter', CLOSING, () => {
   test('has the same bytes again, and one checksum however many close it at once', async ({
     server,
     db,
@@ -112,7 +105,7 @@ describe('a closed quarter', () => {
   });
 });
 
-describe('exactly what the ledger says', () => {
+describe('exactly what the ledger says', CLOSING, () => {
   const DAMAGES: [what: string, year: number, damage: string, named: string][] = [
     [
       'a gift without a transfer',
@@ -180,7 +173,7 @@ describe('exactly what the ledger says', () => {
   });
 });
 
-describe('when a quarter is over', () => {
+describe('when a quarter is over', CLOSING, () => {
   test('not before its last day, and not for the public', async ({ server, operator, viewer }) => {
     const now = new Date();
     const year = now.getUTCFullYear();
@@ -237,7 +230,7 @@ describe('when a quarter is over', () => {
   });
 });
 
-describe('a day', () => {
+describe('a day', CLOSING, () => {
   const roll = (db: { pool: { query: (text: string, values: unknown[]) => Promise<unknown> } }, day: string) =>
     db.pool.query('SELECT report_roll_day($1)', [day]);
 
@@ -279,7 +272,7 @@ describe('a day', () => {
   });
 });
 
-test('amounts near the end of what a number holds are exact', async ({ server, db, operator, channel }) => {
+test('amounts near the end of what a number holds are exact', CLOSING, async ({ server, db, operator, channel }) => {
   const most = 6_000_000_000_000_001;
   const [rich] = (await insertPeople(db.pool, 1, 'AE', most)) as [Person];
   const other: Channel = await openChannel(server, db.pool);

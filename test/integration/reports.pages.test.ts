@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
 import { describe, expect } from 'vitest';
 import { type Actor, mutate, signIn, succeed } from '../support/operations.ts';
-import { insertGifts, insertOrder, insertPeople, openChannel } from './support/report-rows.ts';
-import { test as base } from './support/shared-server.ts';
+import { test as base, CLOSING, insertGifts, insertOrder, insertPeople, openChannel } from './support/report-rows.ts';
 
 const EVIL = '=cmd|"<script>alert(1)</script>"!A1';
 
@@ -39,7 +38,7 @@ const bearer = ({ token }: Actor) => ({ authorization: `Bearer ${token}` });
 const link = async (actor: Actor, format: 'HTML' | 'CSV' | 'JSON', quarter = 2) =>
   succeed(await mutate<Link>(actor.api, 'createReportLink', { year: 2012, quarter, format })).path;
 
-describe('downloads', () => {
+describe('downloads', CLOSING, () => {
   test('JSON: the bytes that the checksum is of, the same each time', async ({ operator, get, closed }) => {
     const [one, two] = [
       await get('/reports/2012-Q2.json', bearer(operator)),
@@ -83,7 +82,7 @@ describe('downloads', () => {
   });
 });
 
-describe('who gets in', () => {
+describe('who gets in', CLOSING, () => {
   test('an operator with a token, nobody else', async ({ get, viewer, operator, closed }) => {
     expect(closed).toBeDefined();
     for (const path of ['/reports/2012-Q2', '/reports/2012-Q2.csv', '/reports/2012-Q2.json']) {
@@ -145,7 +144,7 @@ describe('who gets in', () => {
   });
 });
 
-describe('the page', () => {
+describe('the page', CLOSING, () => {
   test('carries its charts, and nothing of it runs or loads', async ({ get, operator, closed }) => {
     const { status, headers, body } = await get(await link(operator, 'HTML'));
     expect(status).toBe(200);

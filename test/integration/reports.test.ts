@@ -2,6 +2,7 @@
 import { describe, expect } from 'vitest';
 import { type Actor, mutate, type Outcome, sendGift, signIn, succeed } from '../support/operations.ts';
 import {
+  CLOSING,
   insertGift,
   insertMoney,
   insertOrder,
@@ -10,8 +11,8 @@ import {
   openChannel,
   type ReportNode,
   readReport,
+  test,
 } from './support/report-rows.ts';
-import { test } from './support/shared-server.ts';
 
 type Closed = { report: ReportNode; replayed: boolean };
 
@@ -33,7 +34,7 @@ describe('an open quarter', () => {
   });
 });
 
-describe('what a quarter counts', () => {
+describe('what a quarter counts', CLOSING, () => {
   test('gifts, reversals, orders and refunds of its days, borders included, and growth', async ({ server, db }) => {
     const operator = await signIn(server, 'operator');
     const [one, two] = [await openChannel(server, db.pool), await openChannel(server, db.pool)];

@@ -21,19 +21,21 @@ import { auditedNow } from './support/audit.ts';
 import { boardRows, uncounted } from './support/boards.ts';
 import { giftsOf } from './support/disputes.ts';
 import { rowOf } from './support/ids.ts';
-import { age, heldSeqs, monthNow, monthOf, monthsAgo, sweepRetention } from './support/months.ts';
+import { age, heldSeqs, monthNow, monthOf, monthsAgo, sweepRetention, untilSwept } from './support/months.ts';
 import { atOnce, tally } from './support/outcomes.ts';
 import { connectReverser } from './support/reversals.ts';
 import { QUIET, testOn } from './support/shared-server.ts';
 
 const RETENTION_DAYS = 30;
+/** For a crowd of gifts on a busy machine. */
+const CROWD_LIMIT_MS = 120_000;
 
 const test = testOn({
   overrides: {
     ...QUIET.overrides,
     community: { ...QUIET.overrides.community, leaderboards: { foldIntervalMs: 20, watchIntervalMs: 3_600_000 } },
   },
-});
+}).extend('swept', { scope: 'file', auto: true }, ({ server }) => untilSwept(server)); // It makes months, too.
 
 const counted = (pool: Pool) => expect.poll(() => uncounted(pool), { timeout: 20_000 }).toBe(0);
 
@@ -177,7 +179,7 @@ test('a gift of a pruned stream is taken back: the log goes on behind its end, a
   expect(await pruneMonth(server.app.services.db, old.month, RETENTION_DAYS)).toBe('PRUNED');
   const reverser = connectReverser(db.url);
   onTestFinished(() => reverser.close());
-  const DAY = `SELECT owner_id::int, coins::int FROM board_score WHERE viewer_id = $1 AND board = 'DAY' AND coins > 0`;
+  const DAY = `SELECT owner_id::int, coins::int FROM board_score WHERE viewer_id = $1 AND board = 'DAY' AND coins > 0 ORDER BY owner_id`;
   // The boards counted the day on which the gift was sent; only its rows were made older.
   await age(pool, [old.id], -40);
   const { rows: before } = await pool.query(DAY, [rowOf(funded.id)]);
@@ -220,7 +222,11 @@ test('who uses a month keeps it from being pruned, and nobody else is kept waiti
   expect(await pruneMonth(server.app.services.db, old.month, RETENTION_DAYS)).toBe('PRUNED');
 });
 
-test('months go while gifts are sent, replayed and watched elsewhere', async ({ db, server, live }) => {
+test('months go while gifts are sent, replayed and watched elsewhere', { timeout: CROWD_LIMIT_MS }, async ({
+  db,
+  server,
+  live,
+}) => {
   const { pool } = db;
   const fans = await atOnce(4, async () => {
     const fan = await signIn(server);
@@ -233,9 +239,12 @@ test('months go while gifts are sent, replayed and watched elsewhere', async ({ 
   const sending = atOnce(200, (n) =>
     sendGift(fans[n % 4]!, live.streamId, n % 20 === 0 ? { idempotencyKey: key } : {}),
   );
-  const results = await Promise.all(
-    months.map(({ month }) => pruneMonth(server.app.services.db, month, RETENTION_DAYS)),
-  );
+  // On a busy machine somebody may have the month at each of the attempts of one sweep: the next one tries again.
+  const prune = async (month: number): Promise<string> => {
+    const result = await pruneMonth(server.app.services.db, month, RETENTION_DAYS);
+    return result === 'LOCKED' ? prune(month) : result;
+  };
+  const results = await Promise.all(months.map(({ month }) => prune(month)));
   expect(tally(await sending)).toEqual({ SendGiftSuccess: 200 });
   expect(results).toEqual(['PRUNED', 'PRUNED', 'PRUNED']);
   const log = await readLog(fans[0]!.api, live.streamId);

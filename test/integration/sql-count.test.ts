@@ -21,6 +21,8 @@ import { QUIET, test as shared } from './support/shared-server.ts';
 
 const FEW = 2;
 const MANY = 20;
+/** The first of the tests that find a crowd also waits for it. */
+const CROWDED = { timeout: 120_000 };
 /** Totals of whole lists: they are read again every few seconds, whoever asks. */
 const KEPT_COUNTS = ['catalog.count', 'creators.count', 'streams.countLive'];
 
@@ -98,7 +100,7 @@ test.for([
     `{ title creator { handle currentStream { id } }
      topGifters(first: 3) { coins profile { handle } } events(first: 5) { edges { cursor node { seq } } } }`,
   ],
-] as const)('a page of %s', async ([, limit, field, node], { server, viewer, crowded: _ }) => {
+] as const)('a page of %s', CROWDED, async ([, limit, field, node], { server, viewer, crowded: _ }) => {
   const document = `query Page($first: Int) { list: ${field}(first: $first) {
     totalCount edges { node ${node} } pageInfo { hasNextPage } } }`;
   const [few, many] = await costs(server, viewer, document);
@@ -135,7 +137,7 @@ test.for([
     `{ merchant { warehouses { id } products(first: 2) { totalCount edges { node ${PRODUCT} } }
        allProducts(first: 2) { edges { node { status } } } } }`,
   ],
-] as const)('a page of %s', async ([, limit, field, args, node], { server, viewer, crowded: _ }) => {
+] as const)('a page of %s', CROWDED, async ([, limit, field, args, node], { server, viewer, crowded: _ }) => {
   const document = `query Page($first: Int) { list: ${field}(first: $first ${args}) {
     totalCount edges { cursor node ${node} } pageInfo { hasNextPage } } }`;
   const [few, many] = await costs(server, viewer, document);
@@ -144,7 +146,7 @@ test.for([
   expect(many.length).toBeGreaterThan(0);
 });
 
-test('the total of products is counted only if it is selected', async ({ server, viewer, crowded: _ }) => {
+test('the total of products is counted only if it is selected', CROWDED, async ({ server, viewer, crowded: _ }) => {
   const run = async (args: string, selection: string) => {
     const document = `{ list: products(${args}) { ${selection} } }`;
     return (await countSql(server.app, () => query(viewer.api, document))).statements.map(label).sort();
@@ -156,39 +158,43 @@ test('the total of products is counted only if it is selected', async ({ server,
   expect(await run('first: 5, order: PRICE_HIGH', items)).toEqual(['catalog.byPrice']);
 });
 
-test('leaderboards of different sizes in one query are read together', async ({ server, viewer, crowded: _ }) => {
-  const document = `query Page($first: Int) { list: liveStreams(first: $first) { edges { node {
+test(
+  'leaderboards of different sizes in one query are read together',
+  CROWDED,
+  async ({ server, viewer, crowded: _ }) => {
+    const document = `query Page($first: Int) { list: liveStreams(first: $first) { edges { node {
     few: topGifters(first: 1) { rank } many: topGifters(first: 50) { rank } } } } }`;
-  const [few, many] = await costs(server, viewer, document);
-  expect(many).toEqual(few);
-  expect(many.filter((name) => name === 'gifts.top')).toHaveLength(1);
-});
+    const [few, many] = await costs(server, viewer, document);
+    expect(many).toEqual(few);
+    expect(many.filter((name) => name === 'gifts.top')).toHaveLength(1);
+  },
+);
 
-test('a page is one statement, wherever it stands, and a count is read only if it is selected, and once', async ({
-  server,
-  viewer,
-  crowded: _,
-}) => {
-  const run = async (field: string, args: string, selection: string) => {
-    const document = `{ list: ${field}(${args}) { ${selection} } }`;
-    const { result, statements } = await countSql(server.app, () => query<List>(viewer.api, document));
-    return { statements: statements.map(label).sort(), cursor: result.list.edges?.at(-1)?.cursor };
-  };
-  for (const [field, page, count] of [
-    ['liveStreams', 'streams.livePage', 'streams.countLive'],
-    ['creators', 'creators.page', 'creators.count'],
-  ] as const) {
-    const items = 'edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage }';
-    const first = await run(field, 'first: 5', items);
-    expect(first.statements).toEqual([`${page}.first`]);
-    expect((await run(field, `first: 5, after: "${first.cursor}"`, items)).statements).toEqual([`${page}.after`]);
-    expect((await run(field, 'last: 5', items)).statements).toEqual([`${page}.last`]);
-    expect((await run(field, `last: 5, before: "${first.cursor}"`, items)).statements).toEqual([`${page}.before`]);
-    await startStream(await signIn(server)); // a creator and a stream more: both counts are to be read again
-    expect((await run(field, 'first: 5', `totalCount ${items}`)).statements).toEqual([count, `${page}.first`].sort());
-    expect((await run(field, 'first: 5', 'totalCount')).statements).toEqual([]);
-  }
-});
+test(
+  'a page is one statement, wherever it stands, and a count is read only if it is selected, and once',
+  CROWDED,
+  async ({ server, viewer, crowded: _ }) => {
+    const run = async (field: string, args: string, selection: string) => {
+      const document = `{ list: ${field}(${args}) { ${selection} } }`;
+      const { result, statements } = await countSql(server.app, () => query<List>(viewer.api, document));
+      return { statements: statements.map(label).sort(), cursor: result.list.edges?.at(-1)?.cursor };
+    };
+    for (const [field, page, count] of [
+      ['liveStreams', 'streams.livePage', 'streams.countLive'],
+      ['creators', 'creators.page', 'creators.count'],
+    ] as const) {
+      const items = 'edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage }';
+      const first = await run(field, 'first: 5', items);
+      expect(first.statements).toEqual([`${page}.first`]);
+      expect((await run(field, `first: 5, after: "${first.cursor}"`, items)).statements).toEqual([`${page}.after`]);
+      expect((await run(field, 'last: 5', items)).statements).toEqual([`${page}.last`]);
+      expect((await run(field, `last: 5, before: "${first.cursor}"`, items)).statements).toEqual([`${page}.before`]);
+      await startStream(await signIn(server)); // a creator and a stream more: both counts are to be read again
+      expect((await run(field, 'first: 5', `totalCount ${items}`)).statements).toEqual([count, `${page}.first`].sort());
+      expect((await run(field, 'first: 5', 'totalCount')).statements).toEqual([]);
+    }
+  },
+);
 
 test('single streams and creators that are asked for at once are read together', async ({ server, viewer, live }) => {
   const { handle } = live.creator;
@@ -210,7 +216,7 @@ test('what a mutation returns of a stream is one statement', async ({ server, vi
   expect(await labels()).toEqual(['streams.byId.one']); // StreamAlreadyLiveError
 });
 
-alone('a page is prepared once, and then neither parsed nor planned again', async ({ server, viewer }) => {
+alone('a page is prepared once, and then neither parsed nor planned again', CROWDED, async ({ server, viewer }) => {
   await manyOnAir(server);
   const pages = '{ liveStreams(first: 5) { edges { node { title } } } }';
   for (let times = 0; times < 10; times++) await query(viewer.api, pages);

@@ -15,8 +15,8 @@ import { exited } from '../../support/exit.ts';
 import { copyDataDir, endDataDir, makeDataDir, postmasterPid } from './data-dir.ts';
 
 const HOLDER = fileURLToPath(new URL('./hold-postgres.ts', import.meta.url));
-/** A hung Postgres is given up after 10 s, and each start takes its time. */
-const SLOW_TEST_MS = 60_000;
+/** Clusters are made and started, with all that makes them durable; a hung one is given up after 10 s. */
+const SLOW = { timeout: 120_000 };
 const GONE_LIMIT_MS = 10_000;
 const log = pino({ level: 'silent' });
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const postgres = await startEmbeddedPostgres({ dataDir: usedDataDir, log });
   await query(postgres.url, 'CREATE TABLE kept AS SELECT 7 AS n');
   await postgres.stop();
-});
+}, SLOW.timeout);
 
 afterAll(() => endDataDir(usedDataDir));
 
@@ -70,7 +70,7 @@ async function startKept(dataDir: string): Promise<{ n: number }[]> {
   }
 }
 
-describe('a new data directory', () => {
+describe('a new data directory', SLOW, () => {
   test('gets a real, durable, private Postgres that keeps its data', async () => {
     const dataDir = join(await makeDataDir(), 'made', 'on the way');
     const first = await startEmbeddedPostgres({ dataDir, log, settings: { work_mem: '5MB' } });
@@ -136,7 +136,7 @@ describe('a new data directory', () => {
   });
 });
 
-describe('one owner', () => {
+describe('one owner', SLOW, () => {
   test('a second one is refused, and the first does not notice', async () => {
     const dataDir = await copyDataDir(usedDataDir);
     const first = await startEmbeddedPostgres({ dataDir, log });
@@ -170,7 +170,7 @@ describe('one owner', () => {
   });
 });
 
-describe('what a killed owner leaves', () => {
+describe('what a killed owner leaves', SLOW, () => {
   test('a running Postgres is taken over, and stopped in the end', async () => {
     const dataDir = await copyDataDir(usedDataDir);
     const left = await leaveBehind(dataDir);
@@ -181,7 +181,7 @@ describe('what a killed owner leaves', () => {
     expect(processIdentity(left)).toBeUndefined();
   });
 
-  test('a Postgres that does not answer is stopped, and a new one started', { timeout: SLOW_TEST_MS }, async () => {
+  test('a Postgres that does not answer is stopped, and a new one started', async () => {
     const dataDir = await copyDataDir(usedDataDir);
     const left = await leaveBehind(dataDir);
     sendSignal(left, 'SIGSTOP');
@@ -213,7 +213,7 @@ describe('what a killed owner leaves', () => {
   });
 });
 
-describe('a directory that cannot be used gives one line', () => {
+describe('a directory that cannot be used gives one line', SLOW, () => {
   test('something else in the place of the cluster', async () => {
     const dataDir = await makeDataDir();
     await mkdir(join(dataDir, 'postgres'));

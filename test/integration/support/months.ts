@@ -2,8 +2,10 @@
 
 import type { Pool } from 'pg';
 import { pino } from 'pino';
+import { expect } from 'vitest';
 import { Retention } from '../../../src/app/retention.ts';
 import type { Database } from '../../../src/db/database.ts';
+import type { Server } from '../../support/server.ts';
 import { rowOf } from './ids.ts';
 
 const log = pino({ level: 'silent' });
@@ -63,6 +65,12 @@ export async function heldSeqs(pool: Pool, streamId: string): Promise<number[]> 
     rowOf(streamId),
   ]);
   return rows.map(({ seq }) => seq);
+}
+
+/** Waits until a server has done what it does at its start: made months, renewed statistics, and all of it in between. */
+export async function untilSwept({ app }: Pick<Server, 'app'>): Promise<void> {
+  const last = app.services.db.instruments.meters.sweeps.of('statistics');
+  await expect.poll(() => last.runs).toBeGreaterThan(0);
 }
 
 /** What every server does once an hour, by one more of them. */

@@ -5,7 +5,20 @@ import type { HttpClient } from '../../support/client.ts';
 import type { Endpoint } from '../../support/endpoint.ts';
 import { freshHandle, query, signIn, startStream } from '../../support/operations.ts';
 import { rowOf } from './ids.ts';
+import { QUIET, testOn } from './shared-server.ts';
 import { insertMerchant } from './shop-rows.ts';
+
+/** How long transactions under way are waited for: long enough for any that other tests have, in databases beside this. */
+export const SETTLE_WAIT_MS_MAX = 60_000;
+
+/** What closes quarters takes its time on a busy machine: each day of them is a statement or more. */
+export const CLOSING = { timeout: 120_000 };
+
+const { community } = QUIET.overrides;
+const reports = { ...community.reports, settleWaitMsMax: SETTLE_WAIT_MS_MAX };
+
+/** The test function of files that close quarters. */
+export const test = testOn({ overrides: { ...QUIET.overrides, community: { ...community, reports } } });
 
 /** Somebody with coins. */
 export type Person = { id: string; region: string | null };
