@@ -183,6 +183,14 @@ test('fields of a mutation run one after the other', async () => {
   expect(calls).toEqual(['a', 'a.text', 'b', 'c']);
 });
 
+test('a mutation that is lost is answered as soon as graphql-js does: of failures that come later neither tells', async () => {
+  const before = Array.from({ length: 9 }, (_, n) => `a${n}: text(how: ASYNC)`).join(' ');
+  const late = 'thing(how: ASYNC) { thing(how: ASYNC) { thing(how: ASYNC) { number(how: THROW) } } }';
+  const { data, errors } = await expectSame(parse(`mutation { ${before} mustThings(how: ASYNC_ITEMS) { ${late} } }`));
+  expect(data).toBeNull();
+  expect(errors).toMatchObject([{ path: ['mustThings', 1] }]);
+});
+
 test('variables are coerced, with defaults, and refused with the messages of graphql-js', async () => {
   const document = parse(
     'query ($n: Int!, $f: Filter = {numbers: [1]}, $h: How) { echo(number: $n, filter: $f) text(how: $h) }',
