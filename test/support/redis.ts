@@ -1,5 +1,6 @@
 /** A real Redis for the tests, and private ones for tests that kill it. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -20,10 +21,15 @@ export type Redis = {
   stop(): Promise<void>;
 };
 
-/** How long a Redis may take to accept connections. */
-const START_LIMIT_MS = 10_000;
+/** How long a Redis may take to accept connections, on a machine that does a lot besides. */
+const START_LIMIT_MS = 60_000;
 /** How often a free port may be taken by somebody else before Redis gets it. */
 const PORT_ATTEMPTS = 5;
+/**
+ * Ports below those that systems hand out by themselves, for outgoing connections and for servers that listen on any: such a port
+ * could be taken between being asked for and being used, and while a Redis that comes back in the same place is away.
+ */
+const OWN_PORTS = { first: 20_000, count: 12_000 };
 /** The Redis that all tests share: REDIS_URL, else a private one. */
 export async function sharedRedis(): Promise<Pick<Redis, 'url' | 'stop'>> {
   const url = process.env.REDIS_URL;
@@ -96,15 +102,17 @@ export function acceptsConnections(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A port that nobody listens on just now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
+/** A port that nobody listens on just now, and that nobody gets without asking for it. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = OWN_PORTS.first + randomInt(OWN_PORTS.count);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
