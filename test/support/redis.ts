@@ -25,11 +25,6 @@ export type Redis = {
 const START_LIMIT_MS = 60_000;
 /** How often a free port may be taken by somebody else before Redis gets it. */
 const PORT_ATTEMPTS = 5;
-/**
- * Ports below those that systems hand out by themselves, for outgoing connections and for servers that listen on any: such a port
- * could be taken between being asked for and being used, and while a Redis that comes back in the same place is away.
- */
-const OWN_PORTS = { first: 20_000, count: 12_000 };
 /** The Redis that all tests share: REDIS_URL, else a private one. */
 export async function sharedRedis(): Promise<Pick<Redis, 'url' | 'stop'>> {
   const url = process.env.REDIS_URL;
@@ -102,12 +97,24 @@ export function acceptsConnections(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A port that nobody listens on just now, and that nobody gets without asking for it. */
+/**
+ * Below the ports that systems hand out by themselves: one of those could be given to somebody else while the server that has to
+ * come back on it is dead.
+ */
+const [PORT_FIRST, PORT_LAST] = [20_000, 32_000];
+/** How many ports may be taken, one after the other, before there is none. */
+const FREE_PORT_ATTEMPTS_MAX = 200;
+/** Where this process looks next: never twice at the same port, and not where other processes look. */
+let nextPort = randomInt(PORT_FIRST, PORT_LAST);
+
+/** A port that nobody listens on, and that nobody is given by chance. */
 export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = OWN_PORTS.first + randomInt(OWN_PORTS.count);
+  for (let attempt = 0; attempt < FREE_PORT_ATTEMPTS_MAX; attempt++) {
+    const port = nextPort;
+    nextPort = port + 1 < PORT_LAST ? port + 1 : PORT_FIRST;
     if (await isFree(port)) return port;
   }
+  throw new Error(`no port is free between ${PORT_FIRST} and ${PORT_LAST}`);
 }
 
 function isFree(port: number): Promise<boolean> {
