@@ -78,6 +78,8 @@ export type AppOverrides = {
   /** Where the page is looked for. */
   liveRoomFolder?: string;
   retention?: RetentionOptions;
+  /** How long a statement may wait for a connection to Postgres. */
+  connectMsMax?: number;
 };
 
 /** What an app is built with, beside its config. */
@@ -217,6 +219,7 @@ async function createDomains(config: Config, deps: AppDeps): Promise<Domains> {
   const db = connectDatabase(deps.databaseUrl, log, {
     instruments: deps.instruments,
     replicaUrl: config.databaseReplicaUrl,
+    connectMsMax: overrides.connectMsMax,
   });
   const bus = await createBus(config.redisUrl, db, log);
   const counters = await createCounters(config, { db, bus, log }, overrides.points);

@@ -59,10 +59,16 @@ export function connectDatabase(
   {
     instruments = new Instruments(),
     replicaUrl,
-  }: { instruments?: Instruments | undefined; replicaUrl?: string | undefined } = {},
+    connectMsMax = CONNECT_TIMEOUT_MS,
+  }: {
+    instruments?: Instruments | undefined;
+    replicaUrl?: string | undefined;
+    /** How long a statement may wait for a connection. */
+    connectMsMax?: number | undefined;
+  } = {},
 ): Database {
   const listeners = new Set<SqlListener>();
-  const primary = openPool(url, log, { listeners, to: 'primary', instruments });
+  const primary = openPool(url, log, { listeners, to: 'primary', instruments, connectMsMax });
   const replica =
     replicaUrl === undefined
       ? undefined
@@ -95,18 +101,19 @@ type PoolOptions = {
   listeners?: ReadonlySet<SqlListener>;
   to?: 'primary' | 'replica';
   max?: number;
+  connectMsMax?: number;
   instruments: Instruments;
 };
 
 function openPool(
   url: string,
   log: Logger,
-  { listeners = new Set(), to = 'primary', max, instruments }: PoolOptions,
+  { listeners = new Set(), to = 'primary', max, connectMsMax = CONNECT_TIMEOUT_MS, instruments }: PoolOptions,
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: max ?? POOL_SIZE_MAX,
-    connectionTimeoutMillis: to === 'replica' ? REPLICA_ANSWER_MS_MAX : CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: to === 'replica' ? REPLICA_ANSWER_MS_MAX : connectMsMax,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     ...(to === 'replica' ? { query_timeout: REPLICA_ANSWER_MS_MAX } : {}),
     keepAlive: true,

@@ -24,6 +24,13 @@ const posting = fc
   )
   .filter(({ debit, credit }) => debit !== credit);
 type Posting = { unit: string; debit: number; credit: number; amount: number };
+/** What is posted first: without it one run in two would post nothing, as accounts without money cannot pay. */
+const FUNDS: Posting[] = [1, 2, 3, 5].map((credit) => ({
+  unit: credit < 4 ? 'A' : 'B',
+  debit: credit < 4 ? 0 : 4,
+  credit,
+  amount: 2_000,
+}));
 const batches = fc.array(fc.array(posting, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 12 });
 
 /** Each changes one thing of a row, whatever it was. */
@@ -71,13 +78,11 @@ async function post(sql: pg.ClientBase, all: readonly (readonly Posting[])[]): P
 }
 
 test('whatever is posted, it passes; whatever is changed of it, is found at that row', async ({ db }) => {
-  let damaged = 0;
   await fc.assert(
     fc.asyncProperty(batches, fc.nat(), fc.nat(), async (all, which, how) => {
       await inRolledBack(db.pool, 'BEGIN', async (sql) => {
-        const transfers = await post(sql, all);
+        const transfers = await post(sql, [FUNDS, ...all]);
         expect((await audited(sql)).lines).toEqual([]);
-        if (transfers.length === 0) return;
         const id = transfers[which % transfers.length]!;
         await sql.query('SET LOCAL session_replication_role = replica');
         const { rowCount } = await sql.query(DAMAGES[how % DAMAGES.length]!, [id]);
@@ -85,10 +90,8 @@ test('whatever is posted, it passes; whatever is changed of it, is found at that
         const { lines } = await audited(sql);
         expect(lines.length).toBeGreaterThan(0);
         expect(lines.join('\n'), DAMAGES[how % DAMAGES.length]).toMatch(new RegExp(`\\b${id}\\b`));
-        damaged++;
       });
     }),
     { numRuns: RUNS },
   );
-  expect(damaged).toBeGreaterThan(RUNS / 3);
 });

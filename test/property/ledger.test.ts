@@ -48,6 +48,8 @@ test('what was written stays: transfers, gifts, events and rates cannot be chang
   const [creator, viewer] = [await signIn(server), await signIn(server)];
   succeed(await buyCoins(viewer, { coins: 70 }));
   succeed(await sendGift(viewer, (await startStream(creator)).id));
+  // TRUNCATE locks whole tables before it is refused: with what sweeps them it could end in a deadlock.
+  await server.close();
   for (const change of CHANGES) expect(await refusal(db.pool, change), change).toBe(RESTRICT_VIOLATION);
   await expectBooksBalanced(db.pool);
 });

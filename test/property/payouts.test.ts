@@ -128,6 +128,10 @@ async function perform(world: World, one: Action): Promise<DomainError | undefin
 }
 
 const services = (world: World): Services => world.server.app.services;
+
+/** Changes rows beside the services, in no order that they know of: what loses in a deadlock is tried again, as theirs is. */
+const update = (world: World, sql: string, id: bigint) =>
+  services(world).db.inTransaction((transaction) => transaction.query(sql, [id]));
 const KINDS = ['Rose', 'Ice Cream', 'Galaxy'];
 
 const ACTIONS: Record<string, (world: World, creator: Creator, one: Action) => Promise<unknown>> = {
@@ -142,14 +146,12 @@ const ACTIONS: Record<string, (world: World, creator: Creator, one: Action) => P
     creator.streamId = await services(world).streams.start(creator.actor, 'Next');
   },
   cut: async (world, { streamId }) => {
-    await world.pool.query(`UPDATE stream SET started_at = started_at - interval '1 day' WHERE id = $1`, [streamId]);
-    await world.pool.query(`UPDATE earning SET closed_at = closed_at - interval '1 day' WHERE stream_id = $1`, [
-      streamId,
-    ]);
+    await update(world, `UPDATE stream SET started_at = started_at - interval '1 day' WHERE id = $1`, streamId);
+    await update(world, `UPDATE earning SET closed_at = closed_at - interval '1 day' WHERE stream_id = $1`, streamId);
     await services(world).payouts.earnings.cut();
   },
   settle: async (world, { id }) => {
-    await world.pool.query(`UPDATE earning SET settles_at = now() WHERE creator_id = $1 AND state = 'PENDING'`, [id]);
+    await update(world, `UPDATE earning SET settles_at = now() WHERE creator_id = $1 AND state = 'PENDING'`, id);
     await services(world).payouts.earnings.settle();
   },
   takeBack: async (world, { id }, { which }) => {

@@ -126,9 +126,11 @@ async function perform(world: World, step: Action): Promise<void> {
     case 'settle': {
       const { id, creator } = world.streams[step.stream]!;
       await services.streams.end(creator, id);
-      await pool.query(
-        `UPDATE earning SET settles_at = now() - interval '1 s' WHERE stream_id = $1 AND state = 'PENDING'`,
-        [id],
+      // As the services change rows: what loses in a deadlock is tried again.
+      await services.db.inTransaction((sql) =>
+        sql.query(`UPDATE earning SET settles_at = now() - interval '1 s' WHERE stream_id = $1 AND state = 'PENDING'`, [
+          id,
+        ]),
       );
       await services.payouts.earnings.settle();
     }

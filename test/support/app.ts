@@ -27,13 +27,20 @@ export const NO_CONNECTION_LIMITS = { viewer: 0, ip: 0, loopback: false };
 /** How much servers log. TEST_LOG_LEVEL=debug shows what they say. */
 export const LOG_LEVEL = (process.env.TEST_LOG_LEVEL ?? 'silent') as LogLevel;
 
+/** A crowd's statements wait for each other's connections, on a slow machine for longer than people should. */
+const CONNECT_MS_MAX = 60_000;
+
 /** What a crowd never reaches: tests of gifts count events, and a level would be one more. */
 const NO_LEVELS = { steps: [Number.MAX_SAFE_INTEGER] };
 
 /** Builds an app that does not listen yet. */
 export function createTestApp(options: TestAppOptions): Promise<App> {
   const { databaseUrl, dataDir, redisUrl } = options;
-  const overrides = { ...options.overrides, community: { goals: NO_LEVELS, ...options.overrides?.community } };
+  const overrides: AppOverrides = {
+    connectMsMax: CONNECT_MS_MAX,
+    ...options.overrides,
+    community: { goals: NO_LEVELS, ...options.overrides?.community },
+  };
   const config: Config = {
     port: 0,
     host: '127.0.0.1',

@@ -1,7 +1,12 @@
 /** A real Chromium for the tests of the page. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
+import { inject } from 'vitest';
+import { withClient } from './postgres.ts';
 import { aptInstall, onPath } from './programs.ts';
+
+/** The advisory lock of whoever installs it. */
+const INSTALL_LOCK_ID = 4_242_002;
 
 /** In order of preference. */
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
@@ -37,6 +42,11 @@ async function chromiumPath(): Promise<string> {
   return found;
 }
 
-async function installChromium(): Promise<string | undefined> {
-  return (await aptInstall('chromium', HOW_TO_INSTALL)) ? onPath(PROGRAMS) : undefined;
+/** One at a time: the files of the page run side by side, and apt refuses to. */
+function installChromium(): Promise<string | undefined> {
+  return withClient(inject('postgresUrl'), async (client) => {
+    await client.query('SELECT pg_advisory_lock($1)', [INSTALL_LOCK_ID]);
+    const meanwhile = await onPath(PROGRAMS);
+    return meanwhile ?? ((await aptInstall('chromium', HOW_TO_INSTALL)) ? onPath(PROGRAMS) : undefined);
+  });
 }

@@ -9,15 +9,31 @@ export type Exit = {
   signal: NodeJS.Signals | null;
 };
 
-/** How long a process asked to stop may take before it is killed. */
-export const STOP_LIMIT_MS = 10_000;
+/** How long a process asked to stop may take before it is killed: a server itself takes 15 s when its clients do not go. */
+export const STOP_LIMIT_MS = 40_000;
 
-/** Resolves when the child has ended, also when it ended before the call. */
-export function exited(child: ChildProcess): Promise<Exit> {
-  if (child.exitCode !== null || child.signalCode !== null) {
-    return Promise.resolve({ code: child.exitCode, signal: child.signalCode });
+/** How long the last words of a process are waited for: what it has started may hold its streams open for longer. */
+const LAST_WORDS_LIMIT_MS = 5_000;
+
+/** Resolves when the child has ended and all that it wrote was read, also when it ended before the call. */
+export async function exited(child: ChildProcess): Promise<Exit> {
+  if (child.exitCode === null && child.signalCode === null) {
+    await new Promise((resolve) => child.once('exit', resolve));
   }
-  return new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  await streamsClosed(child);
+  return { code: child.exitCode, signal: child.signalCode };
+}
+
+/** Node tells of the end of a process when it hears of it, which may be before it has read what the process wrote last. */
+async function streamsClosed({ stdout, stderr }: ChildProcess): Promise<void> {
+  const open = [stdout, stderr].filter((stream) => stream !== null && !stream.closed);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, LAST_WORDS_LIMIT_MS);
+  });
+  const closed = open.map((stream) => new Promise((resolve) => stream?.once('close', resolve)));
+  await Promise.race([Promise.all(closed), late]);
+  clearTimeout(timer);
 }
 
 /** Resolves when the child has ended and all that it had written has been read. For a child that was just started. */

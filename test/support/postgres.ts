@@ -11,6 +11,8 @@ import { startEmbeddedPostgres } from '../../src/db/embedded/index.ts';
 export type Postgres = {
   /** The URL of a database to work from: to make others, never to put anything in. */
   url: string;
+  /** Whether it was started for this run. */
+  isOurs: boolean;
   /** Stops it and removes its files, if it is ours. */
   stop(): Promise<void>;
 };
@@ -39,7 +41,7 @@ async function workFolder(): Promise<string> {
 /** TEST_DATABASE_URL when it is set, else an embedded Postgres in a directory of its own. */
 export async function startPostgres(): Promise<Postgres> {
   const url = process.env.TEST_DATABASE_URL;
-  if (url) return { url, stop: async () => {} };
+  if (url) return { url, isOurs: false, stop: async () => {} };
   const dataDir = await mkdtemp(join(await workFolder(), 'hadiya-postgres-'));
   const remove = () => rm(dataDir, { recursive: true, force: true });
   try {
@@ -54,7 +56,7 @@ export async function startPostgres(): Promise<Postgres> {
       process.removeListener('exit', stopAtExit);
       await server.stop().finally(remove);
     };
-    return { url: server.url, stop };
+    return { url: server.url, isOurs: true, stop };
   } catch (error) {
     await remove();
     throw error;

@@ -5,9 +5,14 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** How long apt-get may take for one command. */
-const INSTALL_LIMIT_MS = 180_000;
+const INSTALL_LIMIT_MS = 300_000;
 /** Debian's switch: while this file says 101, installed services are not started. */
 const SERVICE_POLICY_PATH = '/usr/sbin/policy-rc.d';
+
+/** The network is not ours, and on a new machine apt may be busy with itself. */
+const PATIENCE = ['-o', 'Acquire::Retries=5', '-o', 'DPkg::Lock::Timeout=120'];
+/** What apt may say. */
+const OUTPUT_BYTES_MAX = 64 * 1024 ** 2;
 
 const run = promisify(execFile);
 
@@ -38,11 +43,11 @@ export async function aptInstall(name: string, howTo: string): Promise<boolean> 
   const aptGet = await onPath(['apt-get']);
   if (!aptGet || process.getuid?.() !== 0) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const options = { env, timeout: INSTALL_LIMIT_MS };
+  const options = { env, timeout: INSTALL_LIMIT_MS, maxBuffer: OUTPUT_BYTES_MAX };
   const policyIsOurs = await forbidServices();
   try {
-    await run(aptGet, ['update'], options);
-    await run(aptGet, ['install', '-y', '--no-install-recommends', name], options);
+    await run(aptGet, [...PATIENCE, 'update'], options);
+    await run(aptGet, [...PATIENCE, 'install', '-y', '--no-install-recommends', name], options);
   } catch (error) {
     const reason = String((error as Error).message).trim();
     throw new Error(`${howTo} apt-get could not: ${reason.slice(-300)}`);

@@ -116,7 +116,10 @@ type Variables = Record<string, unknown>;
 async function observe(run: (context: Context) => unknown) {
   const context: Context = { calls: [] };
   const result = (await run(context)) as { errors?: { toJSON(): unknown }[]; data?: unknown };
-  return { ...JSON.parse(JSON.stringify(result)), keys: JSON.stringify(result.data), calls: context.calls };
+  const shown = { ...JSON.parse(JSON.stringify(result)), keys: JSON.stringify(result.data) };
+  // What is lost already is executed to its end all the same; nothing here waits for anything but promises.
+  await new Promise((resolve) => setImmediate(resolve));
+  return { ...shown, calls: context.calls };
 }
 
 async function expectSame(document: DocumentNode, variableValues: Variables = {}) {
@@ -181,6 +184,14 @@ test('fields of a mutation run one after the other', async () => {
     parse('mutation { a: thing(how: ASYNC) { text } b: text(how: REJECT) c: number }'),
   );
   expect(calls).toEqual(['a', 'a.text', 'b', 'c']);
+});
+
+test('a mutation that is lost is answered as soon as graphql-js does: of failures that come later neither tells', async () => {
+  const before = Array.from({ length: 9 }, (_, n) => `a${n}: text(how: ASYNC)`).join(' ');
+  const late = `${'thing(how: ASYNC) { '.repeat(10)} number(how: THROW) ${' }'.repeat(10)}`;
+  const { data, errors } = await expectSame(parse(`mutation { ${before} mustThings(how: ASYNC_ITEMS) { ${late} } }`));
+  expect(data).toBeNull();
+  expect(errors).toMatchObject([{ path: ['mustThings', 1] }]);
 });
 
 test('variables are coerced, with defaults, and refused with the messages of graphql-js', async () => {

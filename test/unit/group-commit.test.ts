@@ -1,5 +1,5 @@
 /** How calls become batches: what queues up while one batch commits is the next one. */
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { OverloadedError } from '../../src/kernel/errors.ts';
 import { GroupCommit, type GroupCommitOptions } from '../../src/kernel/group-commit.ts';
 
@@ -20,7 +20,10 @@ function writer(options: Partial<GroupCommitOptions<number, string>> = {}) {
     classify: () => 'fail',
     ...options,
   });
-  const commit = (index: number) => vi.waitUntil(() => commits[index]);
+  const commit = async (index: number) => {
+    await expect.poll(() => commits.length, { interval: 1 }).toBeGreaterThan(index);
+    return commits[index]!;
+  };
   return { group, commits, commit };
 }
 

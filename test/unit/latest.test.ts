@@ -1,6 +1,6 @@
 /** The latest value per key: coalesced, never older than what was seen, repaired by polling. */
 import { pino } from 'pino';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Bus } from '../../src/live/bus.ts';
 import { LatestValues } from '../../src/live/latest.ts';
 import { createMemoryBus } from '../../src/live/memory-bus.ts';
@@ -11,6 +11,7 @@ type Coins = { version: number; coins: number };
 const NEVER_MS = 3_600_000;
 /** So often that a test can wait for a poll. */
 const OFTEN_MS = 5;
+const SOON = { interval: 1 };
 
 /** Values over a table in memory, which stands for Postgres. */
 function values(options: { bus?: Bus; pollIntervalMs?: number } = {}) {
@@ -81,7 +82,7 @@ test('a value that is announced while the present one is read is not undone by i
   const latest = new LatestValues<Coins>('wallets', load, { bus, log: pino({ level: 'silent' }) }, NEVER_MS);
   onTestFinished(() => latest.close());
   const first = next(latest.watch(1n));
-  await vi.waitUntil(() => began);
+  await expect.poll(() => began, SOON).toBe(true);
   latest.announce(new Map([[1n, { version: 8, coins: 80 }]]));
   answer(new Map([[1n, { version: 7, coins: 70 }]]));
   expect(await first).toEqual({ version: 8, coins: 80 });
@@ -90,7 +91,7 @@ test('a value that is announced while the present one is read is not undone by i
 test('a key without a value brings its first one when there is one', async () => {
   const { latest, reads, announce } = values();
   const first = next(latest.watch(1n));
-  await vi.waitUntil(() => reads.length === 1);
+  await expect.poll(() => reads.length, SOON).toBe(1);
   announce(1n, { version: 0, coins: 5 });
   expect(await first).toEqual({ version: 0, coins: 5 });
 });
@@ -110,11 +111,11 @@ test('one poll reads all watched keys in one statement, and no key that nobody w
   for (const key of [1n, 2n, 3n]) table.set(key, { version: 1, coins: 1 });
   const watchers = [1n, 2n, 3n].map((key) => latest.watch(key));
   await Promise.all(watchers.map(next));
-  await vi.waitUntil(() => reads.some((keys) => keys.length === 3));
+  await expect.poll(() => reads.some((keys) => keys.length === 3), SOON).toBe(true);
   await watchers[0]?.return?.();
   await watchers[2]?.return?.();
   const before = reads.length;
-  await vi.waitUntil(() => reads.length > before + 1);
+  await expect.poll(() => reads.length, SOON).toBeGreaterThan(before + 1);
   expect(reads.at(-1)).toEqual([2n]);
 });
 

@@ -64,7 +64,7 @@ export function executePlan(
   try {
     const data =
       plan.operation.operation === OperationTypeNode.MUTATION
-        ? executeSerially(run, {}, 0)
+        ? executeSerially(run)
         : executeFields(run, plan.rootFields, rootValue, undefined);
     if (!isPromise(data)) return responseOf(run, data);
     return data.then(
@@ -115,20 +115,30 @@ async function fillIn(results: Results, names: readonly string[], promises: Prom
   return results;
 }
 
-/** Executes the fields of a mutation one after the other. */
-function executeSerially(run: Run, results: Results, from: number): MaybePromise<Results> {
-  const fields = run.plan.rootFields;
-  for (let index = from; index < fields.length; index++) {
-    const field = fields[index]!;
-    const value = executeField(run, field, run.rootValue, undefined);
-    if (isPromise(value)) {
-      return value.then((resolved) => {
-        results[field.responseName] = resolved;
-        return executeSerially(run, results, index + 1);
-      });
-    }
-    results[field.responseName] = value;
+/**
+ * Executes the fields of a mutation one after the other. Chained as graphql-js does, and not nested: the answer to the last field
+ * would go up through all that were waited for before it, and meanwhile failures below what is lost already be noted.
+ */
+function executeSerially(run: Run): MaybePromise<Results> {
+  let results: MaybePromise<Results> = {};
+  for (const field of run.plan.rootFields) {
+    const known: MaybePromise<Results> = results;
+    results = isPromise(known)
+      ? (known as Promise<Results>).then((resolved) => executeNext(run, field, resolved))
+      : executeNext(run, field, known);
   }
+  return results;
+}
+
+function executeNext(run: Run, field: FieldPlan, results: Results): MaybePromise<Results> {
+  const value = executeField(run, field, run.rootValue, undefined);
+  if (isPromise(value)) {
+    return value.then((resolved) => {
+      results[field.responseName] = resolved;
+      return results;
+    });
+  }
+  results[field.responseName] = value;
   return results;
 }
 

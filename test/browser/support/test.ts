@@ -6,8 +6,8 @@ import { launchChromium } from '../../support/chromium.ts';
 import { buildRoom } from './built-room.ts';
 import { type Visit, type VisitOptions, visit } from './visit.ts';
 
-/** One test in a browser may take this long: the first of a file builds the page, and starts a server and the browser. */
-export const BROWSER_TEST_LIMIT_MS = 180_000;
+/** One test in a browser may take this long: the first of a file builds the page, and starts a server and the browser, or installs it. */
+export const BROWSER_TEST_LIMIT_MS = 600_000;
 
 /** Where a stream is shown. */
 export const roomPath = (streamId: string) => `/streams/${encodeURIComponent(streamId)}`;

@@ -54,7 +54,6 @@ export const QUIET = {
       boxes: { sweepIntervalMs: HOUR_MS },
       moderation: { banCheckIntervalMs: HOUR_MS },
       reports: { sweepIntervalMs: HOUR_MS },
-      moderation: { banCheckIntervalMs: HOUR_MS },
       payouts: { cutIntervalMs: HOUR_MS, settleIntervalMs: HOUR_MS, recoveryIntervalMs: HOUR_MS, tryAgainAfterMs: 0 },
       leaderboards: { foldIntervalMs: HOUR_MS, watchIntervalMs: HOUR_MS },
     },
