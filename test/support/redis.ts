@@ -1,5 +1,6 @@
 /** A real Redis for the tests, and private ones for tests that kill it. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -96,15 +97,29 @@ export function acceptsConnections(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A port that nobody listens on just now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
+/**
+ * Below the ports that systems hand out by themselves: one of those could be given to somebody else while the server that has to
+ * come back on it is dead.
+ */
+const [PORT_FIRST, PORT_LAST] = [20_000, 32_000];
+/** How many ports may be taken, one after the other, before there is none. */
+const FREE_PORT_ATTEMPTS_MAX = 200;
+/** Where this process looks next: never twice at the same port, and not where other processes look. */
+let nextPort = randomInt(PORT_FIRST, PORT_LAST);
+
+/** A port that nobody listens on, and that nobody is given by chance. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < FREE_PORT_ATTEMPTS_MAX; attempt++) {
+    const port = nextPort;
+    nextPort = port + 1 < PORT_LAST ? port + 1 : PORT_FIRST;
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port is free between ${PORT_FIRST} and ${PORT_LAST}`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

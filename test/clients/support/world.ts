@@ -1,6 +1,5 @@
 /** One database and one server process for the cases of a client; the process is killed and started again on its port. */
 import { randomUUID } from 'node:crypto';
-import { type AddressInfo, createServer } from 'node:net';
 import { test as base } from 'vitest';
 import type { Session } from '../../../examples/clients/session.ts';
 import { nowS, SECRET, signToken } from '../../integration/support/tokens.ts';
@@ -17,6 +16,7 @@ import {
   startStream,
   succeed,
 } from '../../support/operations.ts';
+import { freePort } from '../../support/redis.ts';
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
 
 /** The `sub` of the platform's operator. */
@@ -39,15 +39,6 @@ export type World = {
   /** Bans somebody everywhere: the server closes their connections with 1013. */
   ban(viewerId: string): Promise<void>;
 };
-
-/** A port that nobody has. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 async function startWorld(databaseUrl: string): Promise<World & { stop(): Promise<unknown> }> {
   const port = await freePort();
