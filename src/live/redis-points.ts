@@ -7,8 +7,6 @@ import { RedisCluster } from './redis-cluster.ts';
 /** How long Redis may take to count; longer is the same as down, and nobody waits for it again for a while. */
 const ANSWER_MS_MAX = 250;
 const PAUSE_MS = 1_000;
-/** In so many parts that time is waited for. */
-const WAITS = 5;
 
 /** Spends of all budgets of a key. Answers with how long the key still counts, and what is spent of each budget. */
 const SPEND = `
@@ -38,26 +36,22 @@ type Store = {
  * the masters: when one is down, its keys cannot be counted, and those of the others can.
  * @param setting REDIS_URL
  * @param deployment names the database: servers on other ones count for themselves
- * @param answerMsMax how long Redis may take to count; longer is the same as down
  * @throws {StartError} when Redis cannot be reached at start
  */
-export async function createRedisCounters(
-  setting: string,
-  deployment: string,
-  log: Logger,
-  answerMsMax = ANSWER_MS_MAX,
-): Promise<PointCounters> {
+export async function createRedisCounters(setting: string, deployment: string, log: Logger): Promise<PointCounters> {
   const store = (await isRedisCluster(setting)) ? await clusterStore(setting, log) : await singleStore(setting, log);
   const pausedUntilMs = new WeakMap<RedisClient, number>();
   const spendThere = async (key: string, points: readonly number[]): Promise<Counted | undefined> => {
     const server = store.serverOf(key);
     if (!server?.isReady || performance.now() < (pausedUntilMs.get(server) ?? 0)) return undefined;
     const late = () => pausedUntilMs.set(server, performance.now() + PAUSE_MS);
-    const counted = count(server, key, points).catch((error: unknown) => {
-      store.onError(error);
-      return undefined;
-    });
-    return inTime(counted, answerMsMax, late);
+    return inTime(
+      count(server, key, points).catch((error: unknown) => {
+        store.onError(error);
+        return undefined;
+      }),
+      late,
+    );
   };
   return {
     purses: (name, limits) => {
@@ -122,26 +116,13 @@ class Over {
   }
 }
 
-/**
- * An answer, unless it takes too long. The wait is one of several: a stall of this process, or of the whole machine, is over with
- * one of them, and the answer that came meanwhile is looked at. Redis is not down because we were busy.
- */
-async function inTime<Answer>(
-  answer: Promise<Answer>,
-  answerMsMax: number,
-  onLate: () => void,
-): Promise<Answer | undefined> {
+async function inTime<Answer>(answer: Promise<Answer>, onLate: () => void): Promise<Answer | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    const wait = (left: number) => {
-      if (left > 0) {
-        timer = setTimeout(() => wait(left - 1), answerMsMax / WAITS);
-        return;
-      }
+    timer = setTimeout(() => {
       onLate();
       resolve(undefined);
-    };
-    wait(WAITS);
+    }, ANSWER_MS_MAX);
   });
   const first = await Promise.race([answer, late]);
   clearTimeout(timer);

@@ -9,8 +9,8 @@ export type Exit = {
   signal: NodeJS.Signals | null;
 };
 
-/** How long a process asked to stop may take before it is killed: longer than a server's own drain. */
-export const STOP_LIMIT_MS = 30_000;
+/** How long a process asked to stop may take before it is killed. */
+export const STOP_LIMIT_MS = 10_000;
 
 /** Resolves when the child has ended, also when it ended before the call. */
 export function exited(child: ChildProcess): Promise<Exit> {
