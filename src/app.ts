@@ -50,6 +50,7 @@ import type { HubLimits } from './live/hub.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createMemoryBus } from './live/memory-bus.ts';
 import type { PointCounters } from './live/points.ts';
+import type { PointsOptions } from './live/redis-points.ts';
 import { createHttpServer, type HttpServer, type Page, type Webhook } from './server.ts';
 
 /** For so long calls to the payment provider may end by themselves when the server drains; less than requests have. */
@@ -60,6 +61,7 @@ export type AppOverrides = {
   hub?: Partial<HubLimits>;
   fanOut?: Partial<FanOutOptions>;
   responseCache?: KeptAnswersOptions;
+  points?: PointsOptions;
   gifts?: GiftsOptions;
   chat?: ChatOptions;
   payments?: PaymentsOptions;
@@ -216,7 +218,7 @@ async function createDomains(config: Config, deps: AppDeps): Promise<Domains> {
     replicaUrl: config.databaseReplicaUrl,
   });
   const bus = await createBus(config.redisUrl, db, log);
-  const counters = await createCounters(config, { db, bus, log });
+  const counters = await createCounters(config, { db, bus, log }, overrides.points);
   const live = createLive({ db, bus, log }, overrides.hub);
   const wallets = createWallets({ db, bus, log });
   const tokens = createTokens(await tokenKeys(config), log, config.auth.mode === 'demo' ? {} : config.auth);
@@ -322,13 +324,14 @@ async function createBus(redisUrl: string | undefined, db: Database, log: Logger
 async function createCounters(
   { redisUrl, rateLimits }: Config,
   { db, bus, log }: { db: Database; bus: Bus; log: Logger },
+  options?: PointsOptions,
 ): Promise<PointCounters | undefined> {
   const { viewer, money, ip, viewerCost, ipCost } = rateLimits;
   if (viewer + money + ip + viewerCost + ipCost === 0) return undefined;
   if (!redisUrl) return (await import('./live/points.ts')).createLocalCounters();
   try {
     const { createRedisCounters } = await import('./live/redis-points.ts');
-    return await createRedisCounters(redisUrl, await readDeployment(db.pool), log);
+    return await createRedisCounters(redisUrl, await readDeployment(db.pool), log, options);
   } catch (error) {
     await Promise.all([bus.close(), db.close()]);
     throw error;

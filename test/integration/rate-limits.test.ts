@@ -3,11 +3,13 @@
  * documents that are not known count before that; and what they do without Redis.
  */
 import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
 import { createClient } from 'redis';
 import { expect, onTestFinished } from 'vitest';
 import type { RateLimitsConfig } from '../../src/config.ts';
 import { REFUSED_COST } from '../../src/graphql/limits/cost.ts';
 import { READ_CHARACTERS_PER_MINUTE_MAX } from '../../src/graphql/rate-limit.ts';
+import { createRedisCounters } from '../../src/live/redis-points.ts';
 import { NO_RATE_LIMITS } from '../support/app.ts';
 import { LIVE_EVENTS, mutationDocument, WALLET_UPDATES } from '../support/documents.ts';
 import { test } from '../support/fixtures.ts';
@@ -25,6 +27,9 @@ import { startRedis } from '../support/redis.ts';
 import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 import { kindOf } from './support/moderation.ts';
 
+/** Redis is asked for the points, however slow the machine is; the usual patience is for the test of one that does not answer. */
+const PATIENCE_MS = 10_000;
+
 /** Somebody else's address, as a proxy would write it. */
 const forwarded = (address: string) => ({ headers: { 'x-forwarded-for': address } });
 
@@ -33,9 +38,9 @@ async function start(
   limits: Partial<RateLimitsConfig>,
   options: Partial<ServerOptions> & { trustProxy?: number } = {},
 ): Promise<Server> {
-  const { trustProxy = 0, ...rest } = options;
+  const { trustProxy = 0, overrides = { points: { answerMsMax: PATIENCE_MS } }, ...rest } = options;
   const config = { rateLimits: { ...NO_RATE_LIMITS, ...limits }, trustProxy };
-  const server = await startServer({ ...rest, databaseUrl: db.url, config });
+  const server = await startServer({ ...rest, databaseUrl: db.url, config, overrides });
   onTestFinished(() => server.close());
   return server;
 }
@@ -236,18 +241,31 @@ async function packOf(viewer: Actor): Promise<string> {
 test('a Redis that does not answer is down, and nobody waits for it for long', async ({ db }) => {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
-  const server = await start(db, { viewer: 1_000, money: 1_000 }, { redis: redis.url });
+  const server = await start(db, { viewer: 1_000, money: 1_000 }, { redis: redis.url, overrides: {} });
   const viewer = await signIn(server);
   const packId = await packOf(viewer);
   const admin = createClient({ url: redis.url });
   admin.on('error', () => undefined);
   await admin.connect();
   onTestFinished(() => admin.destroy());
-  await admin.sendCommand(['CLIENT', 'PAUSE', '3000', 'WRITE']);
+  await admin.sendCommand(['CLIENT', 'PAUSE', '60000', 'WRITE']);
   expect(kindOf(await buyCoins(viewer, { packId }))).toBe('UnavailableError');
   expect(await query(viewer.api, ME)).toEqual({ me: { id: viewer.id } });
   await admin.sendCommand(['CLIENT', 'UNPAUSE']);
   await expect.poll(async () => kindOf(await buyCoins(viewer, { packId }))).toBe('BuyCoinsSuccess');
+});
+
+test('a server that stood still itself does not take Redis for down', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  const counters = await createRedisCounters(redis.url, randomUUID(), pino({ level: 'silent' }), {
+    answerMsMax: 1_000,
+  });
+  onTestFinished(() => counters.close());
+  const purses = counters.purses('still', [10]);
+  const spending = purses.spend('key', [1]);
+  for (const until = performance.now() + 1_200; performance.now() < until; );
+  expect(await spending).toEqual({ kind: 'SPENT' });
 });
 
 test('money has points of its own', async ({ db }) => {
