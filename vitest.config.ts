@@ -2,12 +2,12 @@ import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
 import { relayArtifacts } from './test/support/relay-artifacts.ts';
 
-/** One test may take this long, with the start of its server and its database. */
-const TEST_LIMIT_MS = 30_000;
+/** One test may take this long, with the start of its server and its database; the first of a worker loads all the code, too. */
+const TEST_LIMIT_MS = 60_000;
 /** Fixtures of one test together. */
-const HOOK_LIMIT_MS = 60_000;
+const HOOK_LIMIT_MS = 120_000;
 /** What `expect.poll` waits for: another process, Redis coming back. */
-const POLL_LIMIT_MS = 15_000;
+const POLL_LIMIT_MS = 30_000;
 /** Test files at once: each may run a server of its own, so more than this only makes them wait for each other. */
 const WORKERS = 2;
 
