@@ -89,8 +89,9 @@ function requestCases(make: MakeClient): void {
     const outcome = await client.sendGift({ ...gift, quantity: 2, idempotencyKey });
     await within('the loss of the answer', lost);
     expect(outcome).toEqual({ kind: 'sent', replayed: true, coins: 68, seq: 2 });
-    const log = await readLog(creator.api, live.streamId);
-    expect(log.map(({ node }) => node.__typename)).toEqual(['StreamStarted', 'GiftSent']);
+    const types = (await readLog(creator.api, live.streamId)).map(({ node }) => node.__typename);
+    // On a slow machine the streak has ended meanwhile.
+    expect(types.filter((type) => type !== 'StreakEnded')).toEqual(['StreamStarted', 'GiftSent']);
   });
 }
 
