@@ -166,8 +166,11 @@ async function startClusterServer(): Promise<Stoppable> {
   return server;
 }
 
+/** Its copies share its class, see `redis-client.ts`. */
+const template = createClient();
+
 async function command(url: string, args: string[]): Promise<unknown> {
-  const client = createClient({ url });
+  const client = template.duplicate({ url });
   client.on('error', () => undefined); // What goes wrong fails the command.
   await client.connect();
   try {
