@@ -7,5 +7,5 @@ test('clients of all servers share one class, whatever their options: to make it
     redisClient(url, { started: false }, {}),
     redisClient(url, { started: true }, { reconnect: false, disableOfflineQueue: true }),
   ]);
-  expect(new Set(clients.map(({ constructor }) => constructor)).size).toBe(1);
+  expect(new Set(clients.map((client) => client.constructor)).size).toBe(1);
 });
