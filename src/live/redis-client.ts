@@ -10,6 +10,12 @@ export const SILENCE_MS_MAX = 5_000;
 /** Sharded pub/sub came with Redis 7. */
 const REDIS_MAJOR_MIN = 7;
 
+/**
+ * Never connected. `createClient` makes a class with all commands of Redis, each time: that takes ten milliseconds and megabytes, and
+ * while a server is dead clients are made again and again. What is made of this one shares its class.
+ */
+const template = createClient();
+
 /** A connection to one Redis server. */
 export type RedisClient = ReturnType<typeof redisClient>;
 
@@ -22,7 +28,7 @@ export type RedisClientOptions = { disableOfflineQueue?: boolean; reconnect?: fa
  */
 export function redisClient(url: string, state: { started: boolean }, options: RedisClientOptions) {
   const { reconnect = true, disableOfflineQueue = false } = options;
-  return createClient({
+  return template.duplicate({
     url,
     disableOfflineQueue,
     pingInterval: PING_INTERVAL_MS,

@@ -11,6 +11,8 @@ const REFRESH_EVERY_CHECKS = 40;
 const ANSWER_MS_MAX = 1_000;
 /** How long a start waits for the connections to all masters; those of dead ones are made later. */
 const START_MS_MAX = 2_000;
+/** How often a start asks all servers: a process that has just begun is busy, and may find that an answer took too long. */
+const START_ATTEMPTS_MAX = 5;
 
 /** A master: where it is, and the connection that commands are sent over. */
 export type RedisMaster = { address: string; url: string; client: RedisClient };
@@ -50,7 +52,7 @@ export class RedisCluster {
   static async connect(setting: string, log: Logger): Promise<RedisCluster> {
     const cluster = new RedisCluster(setting, log);
     try {
-      await cluster.#refresh();
+      await cluster.#findOut();
       await Promise.all(cluster.masters.map(({ client }) => settled(client)));
       return cluster;
     } catch (error) {
@@ -84,6 +86,15 @@ export class RedisCluster {
     this.#closed = true;
     for (const { client } of this.masters) client.destroy();
     await this.#timer.stop();
+  }
+
+  async #findOut(attempt = 1): Promise<void> {
+    try {
+      await this.#refresh();
+    } catch (error) {
+      if (attempt === START_ATTEMPTS_MAX) throw error;
+      await this.#findOut(attempt + 1);
+    }
   }
 
   async #check(): Promise<void> {

@@ -41,8 +41,9 @@ describe('gifts', () => {
     const page = await open();
     await signInAs(page, 'omar');
     await page.locator('.poster', { hasText: 'NPC' }).click();
-    await page.locator('[data-gift="Ice Cream"]').click();
-    await page.locator('[data-performing="Ice cream so good!"]').waitFor();
+    // Looked for before it begins: it is over after some seconds.
+    const performed = page.locator('[data-performing="Ice cream so good!"]').waitFor();
+    await Promise.all([performed, page.locator('[data-gift="Ice Cream"]').click()]);
     await page.locator('.row-loud', { hasText: 'Ice cream so good!' }).waitFor();
   });
 
@@ -148,8 +149,8 @@ describe('for everybody', () => {
     const page = await open();
     await page.locator('.topbar-end .button-quiet').click();
     await page.locator('h1', { hasText: 'مباشر الآن' }).waitFor();
-    expect(await page.locator('html').getAttribute('dir')).toBe('rtl');
-    expect(await page.locator('html').getAttribute('lang')).toBe('ar');
+    await expect.poll(() => page.locator('html').getAttribute('dir')).toBe('rtl');
+    await expect.poll(() => page.locator('html').getAttribute('lang')).toBe('ar');
     await page.reload();
     await page.locator('h1', { hasText: 'مباشر الآن' }).waitFor();
   });

@@ -54,6 +54,8 @@ test('who leaves before its subscription has begun leaves nothing behind', async
     if (n % 2) socket.send({ id: '1', type: 'complete' });
     socket.terminate();
   }
+  const { meters } = server.app.services.db.instruments;
+  await expect.poll(() => meters.socketsOpen).toBe(0); // then the server has heard of all of them
   await expect.poll(() => [hub.watchedStreams, presence.viewers(streamRow(live.streamId))]).toEqual([0, 0]);
 });
 

@@ -93,7 +93,12 @@ describe('shared', () => {
   });
 });
 
+/** Streaks stay open, however long the servers take that start one after the other: an end would be one more event. */
+const GIFTS = { streakWindowMs: 3_600_000 };
+
 describe('byte for byte', () => {
+  test.override('serverOptions', { overrides: { gifts: GIFTS } });
+
   const ALIASED = `subscription ($id: ID!, $after: String) { feed: liveEvents(streamId: $id, after: $after) {
     at: cursor node { ${LIVE_EVENT_FIELDS} } } }`;
   const documents = [
@@ -125,7 +130,7 @@ describe('byte for byte', () => {
       { shared: true, windowMs: 20 },
       { shared: true, windowMs: 0 },
     ]) {
-      const other = await startServer({ databaseUrl: db.url, overrides: { fanOut } });
+      const other = await startServer({ databaseUrl: db.url, overrides: { fanOut, gifts: GIFTS } });
       try {
         outputs.push([
           ...(await Promise.all(

@@ -62,10 +62,12 @@ async function insistOnLog(reader: Actor, streamId: string): ReturnType<typeof r
   throw new Error('the server does not recover');
 }
 
-test('senders repeat what failed, watchers stay connected, and each gift is in the log once', async ({
-  nodes: { a, b },
-  db,
-}) => {
+/** A hundred and twenty gifts, again and again. */
+const TEST_LIMIT_MS = 120_000;
+
+test('senders repeat what failed, watchers stay connected, and each gift is in the log once', {
+  timeout: TEST_LIMIT_MS,
+}, async ({ nodes: { a, b }, db }) => {
   const creator = await signIn(a);
   const streamId = (await startStream(creator)).id;
   const [viewers, rose] = [await crowd(a, 4), await giftId(creator.api, 'Rose')];

@@ -10,11 +10,12 @@ import { startServer } from '../support/server.ts';
 import { startClosableServer, test } from './support/nodes.ts';
 import { chatter, crowd, edgesOf, expectAllReceive, say, seen, shower, watch } from './support/watch.ts';
 
-test('Redis killed and restarted in the middle: writes go on, watchers catch up, then the bus works again', async ({
-  nodes: { a, b },
-  redis,
-  db,
-}) => {
+/** A hundred and twenty writes by five people, and a Redis that starts again. */
+const TEST_LIMIT_MS = 120_000;
+
+test('Redis killed and restarted in the middle: writes go on, watchers catch up, then the bus works again', {
+  timeout: TEST_LIMIT_MS,
+}, async ({ nodes: { a, b }, redis, db }) => {
   const creator = await signIn(a);
   const streamId = (await startStream(creator)).id;
   const [viewers, kind] = [await crowd(a, 3), await giftId(creator.api, 'Rose')];

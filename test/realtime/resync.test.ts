@@ -25,6 +25,8 @@ test.for(over)(
     const behind = await watch(server, live.streamId, { over, after: log[3]!.cursor });
     const upToDate = await watch(server, live.streamId, { over, after: log.at(-1)!.cursor });
     const fromNow = await watch(server, live.streamId, { over, after: null });
+    // Who watches from now on must be there before it is said; nothing tells a client that its subscription has begun.
+    await expect.poll(() => server.app.fanOut.open).toBe(4);
     const next = await say(viewer, live.streamId, 'new');
     await Promise.all([whole, behind, upToDate, fromNow].map((feed) => seen(feed, next)));
 

@@ -20,7 +20,7 @@ const CLAIM = `mutation ($input: ClaimTreasureBoxInput!) {
   claimTreasureBox(input: $input) { ... on ClaimTreasureBoxSuccess { coins } ... on Error { code message } }
 }`;
 /** A process with OpenTelemetry starts slowly. */
-const TEST_LIMIT_MS = 90_000;
+const TEST_LIMIT_MS = 180_000;
 /** W3C's own example, and another. */
 const [HTTP_TRACE, WS_TRACE] = ['4bf92f3577b34da6a3ce929d0e0e4736', '0af7651916cd43dd8448eb211c80319c'];
 const CALLER = '00f067aa0ba902b7';
@@ -49,6 +49,7 @@ async function startWatched(databaseUrl: string) {
     server
       .output()
       .split('\n')
+      .slice(0, -1) // the last line is not whole yet
       .filter((line) => line.startsWith('{'))
       .flatMap((line) => (JSON.parse(line) as { events?: CommittedEvent[] }).events ?? [])
       .filter((event) => event.streamId === rowOf(streamId));
@@ -96,6 +97,8 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
   const byHttp = ((await response.json()) as { data: { sendGift: { giftSent: { seq: number } } } }).data.sendGift;
   const payload = { query: SEND, variables: { input: input('by-socket', rose) }, extensions: SOCKET_EXTENSIONS };
   socket.send(JSON.stringify({ id: 'gift', type: 'subscribe', payload }));
+  const [answer] = (await socket.messages.until(({ id }) => id === 'gift')).slice(-1);
+  const bySocket = (answer!.payload as { data: { sendGift: { giftSent: { seq: number } } } }).data.sendGift;
 
   const of = (traceId: string, name: string) =>
     collector.spans.filter((span) => span.traceId === traceId && span.name === name);
@@ -123,9 +126,9 @@ test('a gift from HTTP and one from a WebSocket: spans from the request to the d
   const requestOf = (seq: number | string) =>
     committed(streamId).find((event) => event.seq === String(seq))?.requestIds;
   await expect.poll(() => requestOf(byHttp.giftSent.seq)).toEqual(['request-1']);
-  await expect.poll(() => requestOf(byHttp.giftSent.seq + 1)).toEqual(['socket-7/gift']);
-  await say(creator, streamId, 'hello');
-  await expect.poll(() => requestOf(byHttp.giftSent.seq + 2)).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+  await expect.poll(() => requestOf(bySocket.giftSent.seq)).toEqual(['socket-7/gift']);
+  const said = await say(creator, streamId, 'hello');
+  await expect.poll(() => requestOf(said)).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
   expect(server.output()).not.toContain(viewer.token);
   expect(await server.stop()).toMatchObject({ code: 0 });
 });

@@ -56,8 +56,8 @@ test('what is written on either node is watched on both: same events, same order
     chatter(await on(b, viewers[0]!), streamId, 10),
   ]);
   const log = await readLog(creator.api, streamId);
-  expect(await readLog((await on(b, creator)).api, streamId)).toEqual(log);
   // Streaks that the sweep closes from now on only add to the log.
+  expect((await readLog((await on(b, creator)).api, streamId)).slice(0, log.length)).toEqual(log);
   await Promise.all(feeds.map((feed) => seen(feed, log.at(-1)!.node.seq)));
   for (const feed of feeds) expect(feed.received.slice(0, log.length).map((one) => one.liveEvents)).toEqual(log);
 });

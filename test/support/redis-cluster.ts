@@ -11,8 +11,11 @@ import { exited, stopChild } from './exit.ts';
 import { acceptsConnections, freePort, settingsOf } from './redis.ts';
 import { redisProgram } from './redis-program.ts';
 
-/** How long a server must be silent to be taken for dead by the others: then its replica takes over. */
-const NODE_TIMEOUT_MS = 1_000;
+/**
+ * How long a server must be silent to be taken for dead by the others: then its replica takes over. Long enough that no server
+ * is taken for dead because the machine was busy: the others would refuse what tests send to it.
+ */
+const NODE_TIMEOUT_MS = 2_500;
 
 /** One server of a cluster. Killed, it keeps its directory, and with it who it is and what it owns. */
 export type ClusterServer = {
@@ -127,6 +130,8 @@ async function startClusterServer(): Promise<Stoppable> {
     ...['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-config-file', 'nodes.conf'],
     ...['--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--cluster-require-full-coverage', 'no'],
     ...['--cluster-replica-validity-factor', '0'],
+    // A replica gets its copy at once: there is no second one to wait for.
+    ...['--repl-diskless-sync-delay', '0'],
   ];
   let child: ChildProcess | undefined;
   const killWithUs = () => {
@@ -161,8 +166,11 @@ async function startClusterServer(): Promise<Stoppable> {
   return server;
 }
 
+/** Its copies share its class, see `redis-client.ts`. */
+const template = createClient();
+
 async function command(url: string, args: string[]): Promise<unknown> {
-  const client = createClient({ url });
+  const client = template.duplicate({ url });
   client.on('error', () => undefined); // What goes wrong fails the command.
   await client.connect();
   try {

@@ -13,7 +13,7 @@ import { sessionOf, shower, test, type World } from './world.ts';
 const EVENTS_BETWEEN = 8;
 const FEED_LIMIT_MS = 60_000;
 /** Server processes start, one after the other: the first with the first case. */
-vi.setConfig({ testTimeout: 200_000 });
+const TEST_LIMIT_MS = 200_000;
 
 type Live = { streamId: string; giftId: string };
 
@@ -31,7 +31,7 @@ async function more(watched: Watched, count = EVENTS_BETWEEN): Promise<number> {
   return watched.edges.length;
 }
 
-/** Asserts that a client has seen exactly the log, in order, each event once. */
+/** Asserts that a client has seen exactly the log, in order, each event once; and of what a streak's end adds meanwhile, too. */
 async function expectWholeLog(world: World, live: Live, watched: Watched): Promise<void> {
   const log = (await readLog((await world.person()).api, live.streamId)).map(({ cursor, node }) => ({
     cursor,
@@ -39,11 +39,14 @@ async function expectWholeLog(world: World, live: Live, watched: Watched): Promi
   }));
   await expect.poll(() => watched.edges.length).toBeGreaterThanOrEqual(log.length);
   const seen = watched.edges.map(({ cursor, node: { __typename, seq } }) => ({ cursor, node: { __typename, seq } }));
-  expect(seen).toEqual(log);
+  expect(seen.slice(0, log.length)).toEqual(log);
+  expect(seen.map(({ node }) => node.seq)).toEqual(seen.map((_, n) => n + 1));
 }
 
 /** Defines the cases for a client. */
 export function clientCases(make: MakeClient): void {
+  // Not when this module is loaded: files of one worker share it, and each of them needs the limit.
+  vi.setConfig({ testTimeout: TEST_LIMIT_MS });
   requestCases(make);
   feedCases(make);
   refusalCases(make);
@@ -86,8 +89,9 @@ function requestCases(make: MakeClient): void {
     const outcome = await client.sendGift({ ...gift, quantity: 2, idempotencyKey });
     await within('the loss of the answer', lost);
     expect(outcome).toEqual({ kind: 'sent', replayed: true, coins: 68, seq: 2 });
-    const log = await readLog(creator.api, live.streamId);
-    expect(log.map(({ node }) => node.__typename)).toEqual(['StreamStarted', 'GiftSent']);
+    const types = (await readLog(creator.api, live.streamId)).map(({ node }) => node.__typename);
+    // On a slow machine the streak has ended meanwhile.
+    expect(types.filter((type) => type !== 'StreakEnded')).toEqual(['StreamStarted', 'GiftSent']);
   });
 }
 
@@ -102,7 +106,7 @@ function feedCases(make: MakeClient): void {
     session.sub = viewer.sub;
     await world.ban(banned.id);
     await more(watched);
-    expect(session.fetched).toBeGreaterThan(1);
+    await expect.poll(() => session.fetched).toBeGreaterThan(1);
     await world.restart();
     await more(watched);
     await world.killAndRestart();
