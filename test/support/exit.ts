@@ -1,6 +1,5 @@
 /** Waiting for child processes to end, within a limit. */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 
 /** How a child process ended. */
 export type Exit = {
@@ -10,10 +9,10 @@ export type Exit = {
   signal: NodeJS.Signals | null;
 };
 
-/** How long a process asked to stop may take before it is killed: longer than a server gives itself (10 s to drain, 25 s for its Postgres). */
-export const STOP_LIMIT_MS = 40_000;
+/** How long a process asked to stop may take before it is killed: it writes all it has to disk, on a machine that does a lot besides. */
+export const STOP_LIMIT_MS = 30_000;
 
-/** Resolves when the child has ended, also when it ended before the call. What it said last may still have to be read. */
+/** Resolves when the child has ended, also when it ended before the call. */
 export function exited(child: ChildProcess): Promise<Exit> {
   if (child.exitCode !== null || child.signalCode !== null) {
     return Promise.resolve({ code: child.exitCode, signal: child.signalCode });
@@ -21,14 +20,9 @@ export function exited(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
 }
 
-/** Resolves when the child has ended and all that it, and whoever shares its streams, has said is read. */
-export async function heardOut(child: ChildProcess): Promise<Exit> {
-  const exit = await exited(child);
-  const closed = [child.stdout, child.stderr].map(async (stream) => {
-    if (stream && !stream.closed) await once(stream, 'close');
-  });
-  await Promise.all(closed);
-  return exit;
+/** Resolves when the child has ended and all that it had written has been read. For a child that was just started. */
+export function closed(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
 }
 
 /** Asks a child to stop, and kills it when it does not within the limit. */

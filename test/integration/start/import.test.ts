@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { heardOut } from '../../support/exit.ts';
+import { closed } from '../../support/exit.ts';
 import { query } from '../../support/operations.ts';
 import { startServerProcess } from '../../support/server-process.ts';
 import { makeDataDir, postmasterPid } from './data-dir.ts';
@@ -20,7 +20,7 @@ async function runImport(dataDir: string, handle: string) {
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk));
-  const { code } = await heardOut(child);
+  const { code } = await closed(child);
   return { code, output };
 }
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { processIdentity } from '../../../src/db/embedded/processes.ts';
-import { type Exit, exited, heardOut } from '../../support/exit.ts';
+import { closed, type Exit } from '../../support/exit.ts';
 import { embeddedUrlOf, makeDataDir, postmasterPid } from './data-dir.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -46,7 +46,8 @@ function start(env: Record<string, string>, command = NODE_START, options: Spawn
     else child.kill('SIGKILL');
   });
   const texts = { stdout: '', stderr: '' };
-  const [ended, gone] = [heardOut(child), exited(child)];
+  const ended = closed(child);
+  const gone = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
   const ready = new Promise<string>((resolve, reject) => {
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.on('data', (chunk: Buffer) => {

@@ -5,9 +5,7 @@ import { type MutationName, mutationDocument } from '../../support/documents.ts'
 import type { Outcome, SendGiftSuccess } from '../../support/operations.ts';
 import type { Variables } from '../../support/wire.ts';
 import { rowOf } from './ids.ts';
-
-/** How long Postgres is asked whether somebody waits, before the test fails. */
-const LOOK_LIMIT_MS = 10_000;
+import { whoWaitsFor } from './lock-waits.ts';
 
 /** Sends gifts over one socket, in order, so that all of them are in one batch. See {@link callInOneBatch}. */
 export function sendInOneBatch(
@@ -42,7 +40,7 @@ export async function callInOneBatch<Success>(
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM live_log WHERE stream_id = $1 FOR UPDATE', [rowOf(opener.streamId)]);
     const first = call(opener);
-    await somebodyWaits(pool);
+    await whoWaitsFor(pool, holder);
     const others = Promise.all(inputs.map(call));
     // The socket is read in order: when this is answered, the calls before it stand in the queue.
     await socket.query('{ gifts { id } }');
@@ -51,15 +49,4 @@ export async function callInOneBatch<Success>(
   } finally {
     holder.release(true);
   }
-}
-
-async function somebodyWaits(pool: Pool): Promise<void> {
-  const lastMs = performance.now() + LOOK_LIMIT_MS;
-  while (performance.now() < lastMs) {
-    const { rowCount } = await pool.query(
-      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    );
-    if (rowCount) return;
-  }
-  throw new Error(`nobody waits for the lock after ${LOOK_LIMIT_MS} ms`);
 }
