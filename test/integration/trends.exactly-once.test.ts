@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest';
 import { countSignals, removeDust } from '../../src/domains/trends/trends.repo.ts';
 import { halfLivesUntil } from '../../src/domains/trends/trends.score.ts';
 import { testWith } from '../support/fixtures.ts';
-import { startServer } from '../support/server.ts';
+import { type Server, startServer } from '../support/server.ts';
 import { QUIET } from './support/shared-server.ts';
 import { insertMerchant, insertProduct, insertSignal, readTrending, waitingSignals } from './support/trend-rows.ts';
 
@@ -62,11 +62,13 @@ test('a server that dies while it counts has counted nothing, and another one co
   await note(3);
   expect(await countSignals(db.pool, 10)).toMatchObject({ taken: 1, changed: 2 });
   await note(4);
-  const victim = await startServer({ ...COUNTING, databaseUrl: db.url });
   const holder = await db.pool.connect();
+  let victim: Server | undefined;
   try {
+    // Before there is a victim: it counts as soon as it is there.
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM product_trend FOR UPDATE');
+    victim = await startServer({ ...COUNTING, databaseUrl: db.url });
     // The victim has taken the signal and waits for the score: here its connection is cut.
     const cut = async () => {
       const { rowCount } = await db.pool.query(
@@ -93,7 +95,7 @@ test('a server that dies while it counts has counted nothing, and another one co
     await holder.query('COMMIT');
   } finally {
     holder.release(true);
-    await victim.close();
+    await victim?.close();
   }
   expect(await waitingSignals(db.pool)).toBe(1);
   expect(await scoresAt(db.pool, moment)).toEqual({

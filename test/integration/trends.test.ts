@@ -176,6 +176,7 @@ describe('regions', () => {
     for (const { row } of rows) await insertSignal(db.pool, row, { region: 'SA' });
     const world = await insertProduct(db.pool, merchant, { title: 'World' });
     await insertSignal(db.pool, world.row);
+    await expect.poll(() => waitingSignals(db.pool)).toBe(0); // also the world's, which is the last
     await expect.poll(() => titles(server, 'SA')).toHaveLength(REGION_PRODUCTS_MIN);
     await db.pool.query(`UPDATE product SET status = 'ARCHIVED' WHERE id = $1`, [rows[0]!.row]);
     server.app.live.changes.announce(['products']);

@@ -1,9 +1,10 @@
 /** Trust cards: every number of them comes from rows that tell what happened. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'graphql';
-import { describe, expect } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { selectsOnlyPublicFields } from '../../src/graphql/public-fields.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
+import { cloneDatabase } from '../support/database.ts';
 import { LIVE_EVENTS } from '../support/documents.ts';
 import { query, signIn, succeed } from '../support/operations.ts';
 import { countSql } from '../support/sql-count.ts';
@@ -201,25 +202,27 @@ describe('what it costs', () => {
     const reader = await signIn(server);
     const document = (fields: string) =>
       `query Shown($id: ID!) { liveStream(id: $id) { showcase { title merchant { name } variants { price { amount } } ${fields} } } }`;
-    const count = async (fields: string) => {
+    /** How many products are shown, and by which statements. */
+    const read = async (fields: string): Promise<[number, string[]]> => {
       const run = () => query<{ liveStream: { showcase: object[] } }>(reader.api, document(fields), { id: streamId });
-      const { result, count: statements } = await countSql(server.app, run);
-      return [result.liveStream.showcase.length, statements];
+      const { result, statements } = await countSql(server.app, run);
+      const names = statements.map((sql) => /\/\* (\S+?)(\.one|\.many)? \*\//.exec(sql)![1]!);
+      return [result.liveStream.showcase.length, names.sort()];
     };
     await add();
-    const one = await count(CARD);
+    const one = await read(CARD);
     for (let n = 1; n < 20; n++) await add();
-    const without = await count('');
-    expect(without[0]).toBe(20);
-    expect(await count(CARD)).toEqual([20, without[1]! + 2]);
-    expect(one).toEqual([1, without[1]! + 2]);
-    expect(await count(CARD), 'dispute rates are kept for a while').toEqual([20, without[1]! + 1]);
+    const [shown, without] = await read('');
+    expect(shown).toBe(20);
+    const [prices, rates] = ['offers.trustSubjects', 'offers.trustSellers'] as const;
+    expect(await read(CARD)).toEqual([20, [...without, prices, rates].sort()]);
+    expect(one).toEqual([1, [...without, prices, rates].sort()]);
+    expect(await read(CARD), 'dispute rates are kept for a while').toEqual([20, [...without, prices].sort()]);
     expect(creator.handle).toBeTruthy();
   });
 
   test('every table is reached by an index', async ({ db, server, viewer }) => {
-    const merchant = await insertMerchant(db.pool);
-    const { productId, variantIds } = await insertProduct(db.pool, merchant);
+    const { productId } = await insertProduct(db.pool, await insertMerchant(db.pool));
     const sent: string[] = [];
     const stop = server.app.onSql((text) => sent.push(text));
     await query(viewer.api, `query Card($id: ID!) { node(id: $id) { ... on Product { ${CARD} } } }`, {
@@ -228,13 +231,20 @@ describe('what it costs', () => {
     stop();
     const subjects = sent.find((text) => text.includes('/* offers.trustSubjects */'))!;
     const sellers = sent.find((text) => text.includes('/* offers.trustSellers */'))!;
-    const client = await db.pool.connect();
+    // Rows of one product in a database of their own: too few for Postgres to renew what it knows of the tables, which would change plans.
+    const own = await cloneDatabase();
+    onTestFinished(() => own.drop());
+    const seller = await insertMerchant(own.pool);
+    const sold = await insertProduct(own.pool, seller);
+    const client = await own.pool.connect();
     try {
       // Tables are small here: what could not use an index would still be read whole.
       await client.query('BEGIN; SET LOCAL enable_seqscan = off');
       const plans = [
-        await client.query(`EXPLAIN ${inline(subjects, [[productId], [rowOf(variantIds[0]!)], [null], 30, 1_200])}`),
-        await client.query(`EXPLAIN ${inline(sellers, [[merchant.merchantId], 90, 1_000])}`),
+        await client.query(
+          `EXPLAIN ${inline(subjects, [[sold.productId], [rowOf(sold.variantIds[0]!)], [null], 30, 1_200])}`,
+        ),
+        await client.query(`EXPLAIN ${inline(sellers, [[seller.merchantId], 90, 1_000])}`),
       ];
       const text = plans.flatMap(({ rows }) => rows.map((row) => row['QUERY PLAN'])).join('\n');
       expect(text).not.toMatch(/Seq Scan/);

@@ -281,7 +281,10 @@ describe('who may write every row can chain them anew', () => {
   });
 });
 
-test('audits pass while gifts are being sent', async ({ server, db, live }) => {
+/** 250 gifts, and as many audits of all that there is as fit in beside them. */
+const SENDING_MS_MAX = 120_000;
+
+test('audits pass while gifts are being sent', { timeout: SENDING_MS_MAX }, async ({ server, db, live }) => {
   const viewers = await atOnce(5, async () => {
     const viewer = await signIn(server);
     succeed(await buyCoins(viewer, { coins: 70 }));

@@ -160,8 +160,8 @@ describe('what was spent before the first cap', () => {
     succeed(await buyCoins(viewer, { coins: 350 }));
     const keys = [1, 2, 4, 8].map((quantity) => ({ quantity, idempotencyKey: randomUUID() }));
     for (const key of keys) succeed(await sendGift(viewer, live.streamId, key));
-    /** When each was sent, in ms before now, oldest first: the chain is in the order of time. */
-    const sentAt = [monthStart() - 1_000, monthStart(), dayStart() - 1_000, dayStart()];
+    /** When each was sent, oldest first, also on the first of a month: the chain is in the order of time. */
+    const sentAt = [monthStart() - 1_000, monthStart(), dayStart() - 1_000, dayStart()].sort((a, b) => a - b);
     await unguarded(db.pool, async (sql) => {
       for (const [index, { idempotencyKey }] of keys.entries()) {
         await sql.query(

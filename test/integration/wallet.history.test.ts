@@ -120,7 +120,7 @@ test('every other kind explains itself, too', async ({ db, viewer, live }) => {
     [[gift!.id, purchase!.id]],
   );
   const [giftId, purchaseId] = rows.map(({ cause }) => Number(cause));
-  const today = new Date().toISOString().slice(0, 10);
+  const today = gift!.occurredAt.slice(0, 10);
   const sentence = gift!.text.slice('Sent '.length, -1);
   const kinds: [kind: string, coins: number, cause: number, text: string, shown?: string][] = [
     ['GIFT_REFUNDED', 2, giftId!, `Refunded: ${sentence}, sent on ${today}.`],

@@ -26,7 +26,8 @@ export async function exited(child: ChildProcess): Promise<Exit> {
 
 /** Node tells of the end of a process when it hears of it, which may be before it has read what the process wrote last. */
 async function streamsClosed({ stdout, stderr }: ChildProcess): Promise<void> {
-  const open = [stdout, stderr].filter((stream) => stream !== null && !stream.closed);
+  // One that nobody reads never closes.
+  const open = [stdout, stderr].filter((stream) => stream?.readableFlowing && !stream.closed);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, LAST_WORDS_LIMIT_MS);

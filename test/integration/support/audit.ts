@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { auditLedger } from '../../../src/domains/wallet/audit/audit-ledger.ts';
 import { type AuditResult, describe, type Head } from '../../../src/domains/wallet/audit/chain-audit.ts';
 import { computeLedger } from '../../../src/domains/wallet/audit/ledger-audit.repo.ts';
-import { exited } from '../../support/exit.ts';
+import { closed } from '../../support/exit.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -83,6 +83,6 @@ export async function runAudit(env: Record<string, string>, args: readonly strin
   onTestFinished(() => void child.kill('SIGKILL'));
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk: Buffer) => (texts[name] += chunk));
-  const { code } = await exited(child);
+  const { code } = await closed(child);
   return { code, ...texts };
 }
