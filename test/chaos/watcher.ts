@@ -140,9 +140,10 @@ export class Watcher {
     }
   }
 
+  /** Closes the socket, and tries again. Who is told that the database is away has been asked to do so: that is no error of the feed. */
   #giveUp(socket: WebSocket, errors: unknown): void {
-    this.errors.push(JSON.stringify(errors));
-    socket.close(1000); // and tries again
+    if (!isOutage(errors)) this.errors.push(JSON.stringify(errors));
+    socket.close(1000);
   }
 
   #receive({ cursor, node }: Edge): void {
@@ -153,6 +154,10 @@ export class Watcher {
     const atMs = Date.now();
     this.arrivals.push({ atMs, latencyMs: atMs - Date.parse(node.occurredAt) });
   }
+}
+
+function isOutage(errors: unknown): boolean {
+  return Array.isArray(errors) && errors.every(({ extensions }) => extensions?.code === 'UNAVAILABLE');
 }
 
 /** ws keeps the network's socket to itself; pausing it is the only way to be a client that stops reading. */
