@@ -7,8 +7,10 @@ import { throwIfAborted } from './processes.ts';
 
 /** How long a start may take, recovery after a crash included. */
 const READY_WAIT_MS_MAX = 120_000;
-/** How long a Postgres may say nothing at all before it counts as hung. */
+/** How long a Postgres that has been running may say nothing at all before it counts as hung. */
 const SILENT_MS_MAX = 6_000;
+/** The same for one that was just started: on a cold disk, and beside much else, it takes its time before it listens. */
+export const SILENT_AT_START_MS_MAX = 60_000;
 const READY_WAIT_MS_POLL = 20;
 const CONNECT_MS_MAX = 2_000;
 
@@ -27,7 +29,7 @@ export function embeddedUrl(postmaster: Postmaster, password: string, database: 
 export async function connectWhenReady(
   postmaster: Postmaster,
   password: string,
-  signal?: AbortSignal,
+  { silentMsMax = SILENT_MS_MAX, signal }: { silentMsMax?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<Readiness> {
   const start = performance.now();
   let lastWord = start;
@@ -46,7 +48,7 @@ export async function connectWhenReady(
       if (speaks(error)) lastWord = performance.now();
     }
     const now = performance.now();
-    if (now - lastWord > SILENT_MS_MAX || now - start > READY_WAIT_MS_MAX) return { state: 'hung' };
+    if (now - lastWord > silentMsMax || now - start > READY_WAIT_MS_MAX) return { state: 'hung' };
     await delay(READY_WAIT_MS_POLL);
   }
   return { state: 'ended' };

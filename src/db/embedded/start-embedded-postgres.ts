@@ -10,7 +10,7 @@ import { holdOwnership } from './ownership.ts';
 import { lastLogLine } from './postgres-log.ts';
 import { findLeftover, type Postmaster, spawnPostmaster, stopPostmaster } from './postmaster.ts';
 import { type Launcher, throwIfAborted } from './processes.ts';
-import { connectWhenReady, embeddedUrl } from './ready.ts';
+import { connectWhenReady, embeddedUrl, SILENT_AT_START_MS_MAX } from './ready.ts';
 
 /** What the embedded Postgres needs. */
 export type EmbeddedPostgresOptions = {
@@ -98,7 +98,7 @@ async function adopt(context: Context): Promise<Running | undefined> {
   const postmaster = await findLeftover(context.paths, context.log);
   if (postmaster === undefined) return undefined;
   // The owner lock is ours: no live Hadiya has anything to do with this Postgres.
-  const readiness = await connectWhenReady(postmaster, context.password, context.signal);
+  const readiness = await connectWhenReady(postmaster, context.password, { signal: context.signal });
   if (readiness.state === 'ready') {
     context.log.info({ postgresPid: postmaster.pid }, 'took over the embedded Postgres of an earlier run');
     return { postmaster, client: readiness.client, adopted: true };
@@ -119,7 +119,8 @@ async function start(context: Context): Promise<Running> {
     throwIfAborted(context.signal);
     const postmaster = await spawnPostmaster(paths, binaries, launcher, context.settings);
     try {
-      const readiness = await connectWhenReady(postmaster, context.password, context.signal);
+      const limits = { silentMsMax: SILENT_AT_START_MS_MAX, signal: context.signal };
+      const readiness = await connectWhenReady(postmaster, context.password, limits);
       if (readiness.state === 'ready') {
         log.info({ postgresPid: postmaster.pid, port: postmaster.port }, 'embedded Postgres started');
         return { postmaster, client: readiness.client, adopted: false };
