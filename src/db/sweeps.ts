@@ -29,6 +29,8 @@ export class Sweeps {
   /** In the order of the statement's parts; those that were stopped stay. */
   readonly #known: Sweep[] = [];
   readonly #started = new Set<Started>();
+  /** Of the known ones; made with the first. */
+  #statement!: Statement;
   #timer: NodeJS.Timeout | undefined;
   #tickMs = Number.POSITIVE_INFINITY;
 
@@ -42,6 +44,7 @@ export class Sweeps {
   start(sweep: Sweep): Periodic {
     const started = { ...sweep, nextMs: performance.now() + sweep.intervalMs, running: undefined };
     this.#known.push(started);
+    this.#statement = lookFor(this.#known);
     this.#started.add(started);
     this.#setTimer();
     return {
@@ -85,21 +88,21 @@ export class Sweeps {
   async #look(wanted: readonly Sweep[]): Promise<ReadonlySet<string> | undefined> {
     const isWanted = this.#known.map((sweep) => wanted.includes(sweep));
     try {
-      const [found] = await rows<{ due: string[] }>(this.sql, this.#statement(), [isWanted]);
+      const [found] = await rows<{ due: string[] }>(this.sql, this.#statement, [isWanted]);
       return new Set(found!.due);
     } catch (error) {
       this.log.warn({ err: error, sweeps: wanted.map(({ name }) => name) }, 'looking for what is due failed');
       return undefined;
     }
   }
+}
 
-  /** One text for any of the sweeps together, so that it is prepared once: Postgres does not run the parts that are not wanted. */
-  #statement(): Statement {
-    const parts = this.#known.map(({ name, due }, index) => {
-      const looks = due.map((from) => `(SELECT '${name}' FROM ${from} LIMIT 1)`);
-      return `CASE WHEN ($1::boolean[])[${index + 1}] THEN coalesce(${looks.join(', ')}) END`;
-    });
-    // A name is for one text: more sweeps are another.
-    return statement(`sweeps.due.${parts.length}`, `SELECT array_remove(ARRAY[${parts.join(', ')}], NULL) AS due`);
-  }
+/** One text for any of the sweeps together, so that it is prepared once: Postgres does not run the parts that are not wanted. */
+function lookFor(sweeps: readonly Sweep[]): Statement {
+  const parts = sweeps.map(({ name, due }, index) => {
+    const looks = due.map((from) => `(SELECT '${name}' FROM ${from} LIMIT 1)`);
+    return `CASE WHEN ($1::boolean[])[${index + 1}] THEN coalesce(${looks.join(', ')}) END`;
+  });
+  // A name is for one text: more sweeps are another.
+  return statement(`sweeps.due.${parts.length}`, `SELECT array_remove(ARRAY[${parts.join(', ')}], NULL) AS due`);
 }

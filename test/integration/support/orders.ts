@@ -5,6 +5,7 @@ import { freshHandle, signIn, startStream, succeed } from '../../support/operati
 import { type Counter, openCounter } from '../../support/orders.ts';
 import type { Server } from '../../support/server.ts';
 import { rowOf } from './ids.ts';
+import { inWaves } from './outcomes.ts';
 import { type Offer, startOffer } from './shop.ts';
 
 /** A counter whose product is in an open offer of a creator who acts for the shop. */
@@ -31,22 +32,13 @@ export async function openOffer(
   return { ...counter, creator, streamId, offer, buy: (input) => counter.buy({ ...usual, ...input }) };
 }
 
-/** Who gets ready at once: more would wait for connections of the pool, and on a slow machine for longer than it lets them. */
-const READY_AT_ONCE_MAX = 20;
-
 /** People who are signed in, and ready. */
-export async function crowd<Ready = Actor>(
+export function crowd<Ready = Actor>(
   server: Pick<Server, 'url'>,
   count: number,
   ready: (buyer: Actor) => Promise<Ready> = async (buyer) => buyer as Ready,
 ): Promise<Ready[]> {
-  const all: Ready[] = [];
-  while (all.length < count) {
-    const some = Math.min(READY_AT_ONCE_MAX, count - all.length);
-    const sign = async () => ready(await signIn(server, freshHandle('buyer')));
-    all.push(...(await Promise.all(Array.from({ length: some }, sign))));
-  }
-  return all;
+  return inWaves(count, async () => ready(await signIn(server, freshHandle('buyer'))));
 }
 
 /** The stock of a variant: what there is, and what of it is set aside. */

@@ -21,9 +21,12 @@ export function atOnce<T>(times: number, call: (index: number) => Promise<T>): P
 /** As many at once as a server has connections: those of a whole crowd would wait for one until it is too late. */
 const WAVE = 16;
 
-/** Calls `call` so often, with 0, 1, 2, …, in waves. */
-export async function inWaves(times: number, call: (index: number) => Promise<unknown>): Promise<void> {
-  for (let begun = 0; begun < times; begun += WAVE) {
-    await atOnce(Math.min(WAVE, times - begun), (index) => call(begun + index));
+/** Calls `call` so often, with 0, 1, 2, …, in waves. Returns what each call did, in that order. */
+export async function inWaves<Result>(times: number, call: (index: number) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  while (results.length < times) {
+    const begun = results.length;
+    results.push(...(await atOnce(Math.min(WAVE, times - begun), (index) => call(begun + index))));
   }
+  return results;
 }
