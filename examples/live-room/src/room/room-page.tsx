@@ -47,7 +47,8 @@ function OpenRoom({ streamId, opened }: { streamId: string; opened: Extract<Room
   const ended = stage.status === 'ENDED';
   return (
     <div className="room" data-seq={state.lastSeq}>
-      <aside className="room-side">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it may scroll, and what scrolls must be within reach of the keyboard. */}
+      <aside className="room-side" tabIndex={0}>
         <ProductCard streamId={streamId} offers={stage.offers} pinned={stage.pinned} />
         <Boxes boxes={stage.boxes} />
         <TopGifters gifters={stage.topGifters} />
